@@ -1,0 +1,189 @@
+"""What everything on a shelf must look like, and what Source and Executor promise.
+
+Modules on shelves are checked against these by `tests/contracts/test_<shelf>.py`, over every name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from dlbench.schema.base import Params, Value
+from dlbench.schema.data import DataFile
+from dlbench.schema.job import Entry
+from dlbench.schema.metric import Metric
+from dlbench.schema.record import Record
+from dlbench.schema.signature import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from dlbench.schema.blocks import Section
+
+    Batch = dict[str, torch.Tensor]
+
+
+class ModelModule(Protocol):
+    """A file in `models/`: an architecture family.
+
+    The built module's `forward(batch)` takes a task's batch (a dict of tensors) and returns what the signature's
+    output asks for. A module whose loss is its own also defines `loss(batch)`.
+
+    Attributes:
+        REVISION: raised when a change to the file changes results; part of every job id.
+        PRESETS: preset → parameters, spelled as in the papers.
+    """
+
+    REVISION: int
+    Params: type[Params]
+    PRESETS: Mapping[str, Mapping[str, Any]]
+
+    def accepts(self, signature: Signature) -> bool:
+        """Whether the model can be built for a signature; sizes of None are not known yet."""
+
+    def signature(self, preset: str | None) -> Signature:
+        """The signature that the preset's own paper used, all sizes known."""
+
+    def build(self, params: Any, signature: Signature) -> torch.nn.Module:
+        """The model, initialised from torch's global generator; must work on the meta device."""
+
+
+class Task(Protocol):
+    """A built task: examples in memory, on one device."""
+
+    signature: Signature
+    sizes: Mapping[str, int]
+
+    def to(self, device: torch.device) -> None:
+        """Move every split to the device."""
+
+    def batches(self, split: str, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
+        """Batches of a split, ceil(size / batch_size) of them, each example once.
+
+        With a generator (on the CPU) the order is drawn from it; without one it is fixed and similar lengths may
+        share a batch. Every batch has `index`, the rows of its examples in the split, (B,).
+        """
+
+    def loss(self, output: Any, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
+        """Mean loss of the model's forward output over the batch, a scalar."""
+
+    def predict(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """What is scored, one row an example."""
+
+    def score(self, predictions: torch.Tensor, split: str) -> list[Metric]:
+        """Metrics of a split's predictions (rows in the split's order), the task's own first, names unprefixed."""
+
+    def keep(self, predictions: torch.Tensor, split: str) -> dict[str, NDArray[np.generic]]:
+        """Columns of the per-example file: at least `target` and `predicted`, one row an example."""
+
+
+class TaskModule(Protocol):
+    """A file in `tasks/`: a kind of learning problem.
+
+    Attributes:
+        DATASETS: datasets used when a suite names none, in order of preference; the last is built in.
+    """
+
+    REVISION: int
+    Params: type[Params]
+    DATASETS: tuple[str, ...]
+
+    def outline(self, params: Any) -> Signature:
+        """The signature as far as it is known before any data is read."""
+
+    def build(self, params: Any, dataset: Dataset) -> Task:
+        """The task over a dataset."""
+
+
+class Dataset(Protocol):
+    """A dataset module bound to parameters and a folder (`dlbench.worker.data`)."""
+
+    name: str
+    digest: str
+
+    def split(self, split: str) -> Any:
+        """The examples of `train`, `val` or `test`, in the form that the dataset's tasks agree on."""
+
+
+class DatasetModule(Protocol):
+    """A file in `datasets/`: either `FILES` and `load(split, root, params)`, or, built in, `make(split, params)`.
+
+    The seed of a built-in dataset is one of its parameters (`seed`, default 0), never the job's.
+    """
+
+    REVISION: int
+    Params: type[Params]
+    TASKS: tuple[str, ...]
+    FILES: tuple[DataFile, ...]
+
+    def load(self, split: str, root: Path, params: Any) -> Any:
+        """Examples of a split, read from files below `root`."""
+
+    def make(self, split: str, params: Any) -> Any:
+        """Examples of a split, generated."""
+
+
+class Resources(Value):
+    """What a job needs while it runs."""
+
+    processes: int = 1
+    gpus: int = 0
+    threads: int = 1
+    exclusive: bool = False
+
+
+class News(Value):
+    """Something that an executor saw: an attempt has ended.
+
+    Attributes:
+        how: for the reason of a `lost` record: `exit code 1`, `killed by signal 9 (SIGKILL)`.
+    """
+
+    folder: Path
+    how: str
+
+
+class Executor(Protocol):
+    """Works the folders of jobs somewhere; knows nothing of stores and suites."""
+
+    def start(self, folder: Path, resources: Resources) -> None:
+        """Begin to work a folder; returns at once."""
+
+    def poll(self, timeout_s: float) -> list[News]:
+        """Wait until something ends, at most so long; a passive wait."""
+
+    def kill(self, folder: Path) -> None:
+        """End the work on a folder at once; `poll` then tells of it."""
+
+    def stop(self) -> None:
+        """End everything at once; the executor cannot be used afterwards."""
+
+
+class Source(Protocol):
+    """Decides the next job."""
+
+    def ask(self) -> Entry | None:
+        """The next entry, or None: nothing more can be named now."""
+
+    def tell(self, entry: Entry, record: Record) -> None:
+        """A job of this source has a record (new, or from the store)."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether `ask` will never name another entry."""
+
+
+class SectionModule(Protocol):
+    """A file in `sections/`: one part of a report.
+
+    Attributes:
+        POSITION: where it stands among the others; lower is earlier.
+    """
+
+    POSITION: ClassVar[int]
+
+    def build(self, results: Any) -> Section | None:
+        """The section, or None when the results hold nothing for it."""

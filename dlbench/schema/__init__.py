@@ -1,0 +1,1 @@
+"""Frozen values that flow through dlbench; no file, no process, no torch."""

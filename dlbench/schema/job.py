@@ -1,0 +1,114 @@
+"""A job: one fully resolved unit of work, and its line in a suite's index."""
+
+from pathlib import Path
+from typing import Literal
+
+from dlbench.schema.base import Json, Value
+from dlbench.schema.suite import Phase
+from dlbench.schema.train import TrainSettings
+
+Kind = Literal["train", "cost"]
+
+
+class TaskRef(Value):
+    """A task with all its parameters, defaults included."""
+
+    name: str
+    params: dict[str, Json] = {}
+
+
+class DatasetRef(Value):
+    """A dataset with all its parameters and what is known of the copy that is used."""
+
+    name: str
+    params: dict[str, Json] = {}
+    digest: str
+    source: str
+    official: bool
+
+
+class ModelRef(Value):
+    """A model with all its parameters, defaults included."""
+
+    name: str
+    preset: str | None = None
+    params: dict[str, Json] = {}
+
+
+class CostPoint(Value):
+    """What one cost job measures: one round at one batch size."""
+
+    batch_size: int
+    phases: tuple[Phase, ...]
+    round: int
+    anchor: bool = False
+
+
+class Job(Value):
+    """One fully resolved unit of work.
+
+    Attributes:
+        id: hash of everything that can change the result (`dlbench.plan.identity`).
+        seed: of a train job; a cost job has none.
+        splits: what is scored: `("val", "test")`, or `("val",)` for a candidate of a study.
+        inputs: role → id of a job whose output this one builds on.
+    """
+
+    id: str
+    kind: Kind
+    task: TaskRef
+    dataset: DatasetRef
+    model: ModelRef
+    train: TrainSettings
+    cost: CostPoint | None = None
+    precision: str = "fp32"
+    device: str = "cpu"
+    threads: int = 1
+    seed: int | None = None
+    splits: tuple[str, ...] = ("val", "test")
+    inputs: dict[str, str] = {}
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether the job must run alone on the machine because a clock is part of its result."""
+        return self.kind == "cost" or self.train.clocked
+
+
+class Entry(Value):
+    """A line of a suite's index: a job, what this suite calls it, and whether this plan skips it.
+
+    Attributes:
+        label: the contender's name in this suite, unique together with task, dataset, precision and device.
+        varied: what the suite varies, `{"train.lr": 0.001, "precision": "bf16"}`.
+        skipped: why the plan does not run the job; None if it does.
+        study: id of the study that asked for the job.
+    """
+
+    job: Job
+    label: str
+    varied: dict[str, Json] = {}
+    skipped: str | None = None
+    study: str | None = None
+
+
+class Work(Value):
+    """The content of `job.json`: a job and all that a worker needs to do it here.
+
+    Attributes:
+        data_root: folder with the dataset's files; None for a built-in dataset.
+        plugins: shelf → files of the user, absolute paths.
+        inputs: role → folder of the finished attempt that this job builds on.
+        lock_dir: folder of the machine's lock files; None: no locking (a test, an inline run).
+        command: how the user started the run.
+        code: `{"version": …, "git_commit": …, "git_dirty": …}` of the working folder.
+    """
+
+    job: Job
+    attempt: int
+    label: str
+    data_root: Path | None = None
+    plugins: dict[str, tuple[str, ...]] = {}
+    inputs: dict[str, Path] = {}
+    lock_dir: Path | None = None
+    command: str = ""
+    code: dict[str, Json] = {}

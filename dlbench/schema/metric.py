@@ -1,0 +1,55 @@
+"""A metric: a name, a value, a unit, and which way is better."""
+
+import math
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+
+from dlbench.schema.base import Json, Value
+
+Better = Literal["higher", "lower", "neither"]
+
+
+class Metric(Value):
+    """One measured figure. What could not be measured has the value None and a reason, never 0.
+
+    Attributes:
+        name: as in the vocabulary, such as `test_accuracy` or `infer_throughput`.
+        value: the figure, or None.
+        unit: `fraction`, `samples/s`, `ms`, `bytes`, `s`, `steps`, `count`, `flop`, `nats`, …
+        better: which way is better.
+        n: how many observations the value summarises (examples, repetitions).
+        spread: interquartile range of the observations, in the same unit.
+        raw: every observation, where they are few enough to keep.
+        reason: why the value is None.
+        detail: anything else worth keeping (a signature, a confusion matrix).
+    """
+
+    name: str
+    value: float | None
+    unit: str
+    better: Better
+    n: int | None = None
+    spread: float | None = None
+    raw: tuple[float, ...] | None = None
+    reason: str | None = None
+    detail: Json = None
+
+    @field_validator("spread", mode="after")
+    @classmethod
+    def _finite_spread(cls, spread: float | None) -> float | None:
+        return spread if spread is not None and math.isfinite(spread) else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _finite_value(cls, data: Json) -> Json:
+        """A value that is infinite or not a number is no measurement: None, with a reason."""
+        if isinstance(data, dict) and isinstance(data.get("value"), float) and not math.isfinite(data["value"]):
+            return {**data, "value": None, "reason": data.get("reason") or f"the value was {data['value']}"}
+        return data
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> "Metric":
+        if self.value is None and not self.reason:
+            raise ValueError(f"metric {self.name!r} has no value and gives no reason")
+        return self
