@@ -187,3 +187,63 @@ class SectionModule(Protocol):
 
     def build(self, results: Any) -> Section | None:
         """The section, or None when the results hold nothing for it."""
+
+
+class Rig(Protocol):
+    """What a meter is given: one model in one phase on one device, ready to step.
+
+    Attributes:
+        phase: `train`, `infer`, `decode`, `sample`; or `model`, in which nothing is stepped.
+        baseline_bytes: memory of the process (CPU) or of the device (CUDA) before the model was built.
+        batches: the batches that the steps cycle through.
+        build_on_meta: the same model on the meta device.
+    """
+
+    phase: str
+    device: torch.device
+    model: torch.nn.Module
+    batches: list[Batch]
+    baseline_bytes: int
+    precision: str
+
+    def clock(self) -> float:
+        """Seconds, monotonic."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all that was asked of it."""
+
+    def step(self, batch: Batch) -> None:
+        """One step of the phase."""
+
+    def build_on_meta(self) -> torch.nn.Module:
+        """The same model on the meta device."""
+
+
+class Meter(Protocol):
+    """Measures one thing over a region of steps."""
+
+    def __enter__(self) -> Any:
+        """The region begins."""
+
+    def __exit__(self, *exc: object) -> None:
+        """The region has ended."""
+
+    def step(self, samples: int) -> bool:
+        """A step over so many samples has ended; whether the meter wants another."""
+
+    def read(self) -> list[Metric]:
+        """What was measured; names without the phase."""
+
+
+class MeterModule(Protocol):
+    """A file in `meters/`.
+
+    Attributes:
+        PHASES: the phases it measures; `model` for what needs no step.
+    """
+
+    REVISION: int
+    PHASES: tuple[str, ...]
+
+    def build(self, rig: Rig) -> Meter:
+        """A meter for one phase."""

@@ -44,6 +44,7 @@ class TrainSettings(Value):
     keep: Literal["best", "last"] = _f("best", "which weights are scored on the test split")
     target: float | None = _f(None, "validation score whose time is taken; the job runs alone")
     stop_at_target: bool = _f(False, "end as soon as the target is reached")
+    checkpoint: bool = _f(False, "leave the scored weights as checkpoint.pt")
     threads: int = _f(1, "threads of one train job", gt=0, le=4096)
 
     @model_validator(mode="before")
@@ -56,6 +57,14 @@ class TrainSettings(Value):
             if not given:
                 return {**data, "epochs": 1}
         return data
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "TrainSettings":
+        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov needs optimizer: sgd with momentum above 0")
+        if self.stop_at_target and self.target is None:
+            raise ValueError("stop_at_target needs a target")
+        return self
 
     @property
     def clocked(self) -> bool:

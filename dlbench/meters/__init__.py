@@ -1,0 +1,1 @@
+"""Shelf of meters: each measures one thing over a region of steps."""

@@ -1,0 +1,38 @@
+"""Can every job be built? Each configuration on the meta device, in one child, before anything is spent."""
+
+from typing import Any
+
+import torch
+
+from dlbench.catalog import Catalog
+from dlbench.contracts import Task
+from dlbench.errors import DlbenchError, Unsupported
+from dlbench.schema.job import Work
+from dlbench.worker.build import Bench, build_task, pick_device, set_threads
+from dlbench.worker.precision import Precision
+
+
+def check(works: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each work: `{"ok": true, "parameters": n}` or `{"ok": false, "status": …, "reason": …}`."""
+    set_threads(1)
+    tasks: dict[str, Task] = {}
+    return [_check_one(Work.model_validate(work), tasks) for work in works]
+
+
+def _check_one(work: Work, tasks: dict[str, Task]) -> dict[str, Any]:
+    job = work.job
+    try:
+        catalog = Catalog(work.plugins)
+        precision = Precision(job.precision, pick_device(job.device))
+        key = f"{job.task.model_dump_json()} {job.dataset.model_dump_json()} {work.data_root}"
+        if key not in tasks:
+            tasks[key] = build_task(catalog, job, work)
+        bench = Bench(tasks[key], torch.device("meta"), precision, catalog, job)
+        model = bench.model(torch.device("meta"))
+    except Unsupported as error:
+        return {"ok": False, "status": "skipped", "reason": str(error)}
+    except DlbenchError as error:
+        return {"ok": False, "status": "failed", "reason": str(error)}
+    except Exception as error:  # a plugin can raise anything; the reason names it, the run goes on
+        return {"ok": False, "status": "failed", "reason": f"{type(error).__name__}: {error}"}
+    return {"ok": True, "parameters": sum(p.numel() for p in model.parameters())}

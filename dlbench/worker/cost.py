@@ -1,0 +1,68 @@
+"""A cost job: one model stepped through phases, alone on the machine, while meters look on."""
+
+import itertools
+
+
+from dlbench.contracts import Meter
+from dlbench.jobdir import JobDir
+from dlbench.schema.metric import Metric
+from dlbench.worker.build import Bench
+from dlbench.worker.rig import PhaseRig, cost_batches, memory_in_use
+from dlbench.worker.watch import Watch
+
+LEAST_WARM_UP_STEPS = 3
+WARM_UP_S = 0.3
+ORDER = ("model", "infer", "decode", "sample", "train")
+"""Training comes last: it leaves gradients and optimiser state behind, which would count as inference memory."""
+
+
+def measure(bench: Bench, jobdir: JobDir) -> tuple[list[Metric], tuple[str, ...], list[str]]:
+    """Metrics with their phase as prefix, the dtypes that ran, and flags of a disturbed machine."""
+    point = bench.job.cost
+    assert point is not None
+    batches = cost_batches(bench, point.batch_size)
+    baseline_bytes = memory_in_use(bench.device)
+    model = bench.model()
+    ran = bench.precision.ran(lambda: model(batches[0]))
+    metrics: list[Metric] = []
+    flags: list[str] = []
+    for phase in (p for p in ORDER if p == "model" or p in point.phases):
+        jobdir.tell("phase", name="measure", unit=phase)
+        rig = PhaseRig(bench, model.train(phase == "train"), phase, batches, baseline_bytes)
+        prefix = "" if phase == "model" else f"{phase}_"
+        if phase != "model":
+            metrics.append(_warm_up(rig, prefix))
+        for name in bench.catalog.names("meters"):
+            module = bench.catalog.load("meters", name)
+            if phase in module.PHASES:
+                with Watch() as watch:
+                    measured = _run(rig, module.build(rig))
+                metrics += [metric.model_copy(update={"name": prefix + metric.name}) for metric in measured]
+                flags += [f"{prefix}{name}: {what}" for what in watch.disturbances()]
+    return metrics, ran, flags
+
+
+def _run(rig: PhaseRig, meter: Meter) -> list[Metric]:
+    with meter:
+        if rig.phase != "model":
+            for batch in itertools.cycle(rig.batches):
+                rig.step(batch)
+                if not meter.step(batch["index"].shape[0]):
+                    break
+    return meter.read()
+
+
+def _warm_up(rig: PhaseRig, prefix: str) -> Metric:
+    """Steps whose time does not count, until caches are warm; the first one's time is kept apart."""
+    began = rig.clock()
+    first_s: float | None = None
+    for number, batch in enumerate(itertools.cycle(rig.batches), start=1):
+        rig.step(batch)
+        rig.synchronize()
+        elapsed_s = rig.clock() - began
+        first_s = elapsed_s if first_s is None else first_s
+        if number >= LEAST_WARM_UP_STEPS and elapsed_s >= WARM_UP_S:
+            break
+    return Metric(name=f"{prefix}first_step_ms", value=(first_s or 0.0) * 1e3, unit="ms", better="lower", n=1)
+
+

@@ -1,0 +1,75 @@
+"""What is on the shelves: answers about modules, parameters and this machine, for a parent that has no torch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dlbench.catalog import Catalog
+from dlbench.errors import DlbenchError
+from dlbench.worker import machine, show
+from dlbench.worker.build import set_threads
+from dlbench.worker.params import check_params
+
+
+def describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Answer every request; a request that cannot be answered gets `{"error": message}`.
+
+    Requests: `{"what": "module", shelf, name}`, `{"what": "params", shelf, name, preset, params}`,
+    `{"what": "pair", task, model}`, `{"what": "show", name, preset, params}`, `{"what": "machine"}`; all but the last
+    may carry `plugins`.
+    """
+    set_threads(1)
+    return [_answer(request) for request in requests]
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return ANSWERS[request["what"]](Catalog(request.get("plugins")), request)
+    except DlbenchError as error:
+        return {"error": str(error)}
+    except Exception as error:  # a plugin can raise anything while it is imported
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _module(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
+    module = catalog.load(request["shelf"], request["name"])
+    answer: dict[str, Any] = {"revision": module.REVISION}
+    if hasattr(module, "Params"):
+        answer |= {"schema": module.Params.model_json_schema(), "defaults": module.Params().model_dump(mode="json")}
+    if hasattr(module, "PRESETS"):
+        answer["presets"] = {name: dict(params) for name, params in module.PRESETS.items()}
+    if request["shelf"] == "datasets":
+        answer["tasks"] = list(module.TASKS)
+        answer["files"] = [file.model_dump(mode="json") for file in getattr(module, "FILES", ())]
+    if request["shelf"] == "tasks":
+        answer["datasets"] = list(module.DATASETS)
+    if request["shelf"] == "meters":
+        answer["phases"] = list(module.PHASES)
+    return answer
+
+
+def _params(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
+    return check_params(catalog, request["shelf"], request["name"], request.get("preset"), request["params"])
+
+
+def _pair(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
+    task, model = request["task"], request["model"]
+    module = catalog.load("tasks", task["name"])
+    outline = module.outline(module.Params.model_validate(task["params"]))
+    return {"accepts": bool(catalog.load("models", model["name"]).accepts(outline)), "offers": str(outline)}
+
+
+def _show(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
+    return show.show_model(catalog, request["name"], request.get("preset"), request["params"])
+
+
+def _machine(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
+    return {"machine": machine.machine(), "versions": machine.versions(), "devices": machine.devices()}
+
+
+ANSWERS: dict[str, Callable[[Catalog, dict[str, Any]], dict[str, Any]]] = {
+    "module": _module,
+    "params": _params,
+    "pair": _pair,
+    "show": _show,
+    "machine": _machine,
+}

@@ -1,0 +1,99 @@
+"""Optimisers, fused wherever torch has a fused kernel; which parameters decay, which Muon takes."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from dlbench.schema.train import TrainSettings
+
+
+class Optimizers:
+    """One or two torch optimisers that act as one: all that the training loop needs of them."""
+
+    def __init__(self, members: Iterable[torch.optim.Optimizer]) -> None:
+        self.members = tuple(members)
+        self._groups = [(group, group["lr"]) for member in self.members for group in member.param_groups]
+
+    def scale_lr(self, factor: float) -> None:
+        """Set every learning rate to its peak times a factor."""
+        for group, peak in self._groups:
+            group["lr"] = peak * factor
+
+    def step(self, scaler: torch.amp.GradScaler | None) -> None:
+        """One update, through the loss scaler if there is one."""
+        for member in self.members:
+            if scaler is None:
+                member.step()
+            else:
+                scaler.step(member)
+        if scaler is not None:
+            scaler.update()
+
+    def unscale(self, scaler: torch.amp.GradScaler) -> None:
+        """Divide the gradients by the loss scale, so that they can be clipped."""
+        for member in self.members:
+            scaler.unscale_(member)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for member in self.members:
+            member.zero_grad(set_to_none=True)
+
+
+def build_optimizers(model: nn.Module, settings: TrainSettings) -> Optimizers:
+    """The optimiser that a suite asks for.
+
+    Weight decay acts on tensors of two and more dimensions, but not on embeddings; biases and norms are left out.
+    Muon (Jordan et al. 2024) takes the matrices of hidden layers, with its step matched to AdamW's (Liu et al. 2025,
+    Muon is Scalable, §2.2); everything else goes to AdamW at the same learning rate.
+    """
+    decayed, plain = _split_by_decay(model)
+    if settings.optimizer != "muon":
+        return Optimizers([_single(decayed, plain, settings)])
+    matrices = [p for p in decayed if p.ndim == 2]
+    rest = [p for p in decayed if p.ndim != 2]
+    muon = torch.optim.Muon(
+        matrices,
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        momentum=settings.momentum,
+        nesterov=True,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    return Optimizers([muon, _adamw(_groups(rest, plain, settings.weight_decay), settings)])
+
+
+def _split_by_decay(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    embeddings = {
+        id(parameter)
+        for module in model.modules()
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag)
+        for parameter in module.parameters(recurse=False)
+    }
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in trainable if p.ndim >= 2 and id(p) not in embeddings]
+    chosen = {id(p) for p in decayed}
+    return decayed, [p for p in trainable if id(p) not in chosen]
+
+
+def _groups(decayed: list[nn.Parameter], plain: list[nn.Parameter], decay: float) -> list[dict[str, object]]:
+    groups = [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _adamw(groups: list[dict[str, object]], settings: TrainSettings) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
+
+
+def _single(
+    decayed: list[nn.Parameter], plain: list[nn.Parameter], settings: TrainSettings
+) -> torch.optim.Optimizer:
+    groups = _groups(decayed, plain, settings.weight_decay)
+    if settings.optimizer == "adamw":
+        return _adamw(groups, settings)
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
+    return torch.optim.SGD(
+        groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov, fused=True
+    )

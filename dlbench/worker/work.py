@@ -1,0 +1,171 @@
+"""One job, alone in its process: read job.json, do it, write record.json whatever happens."""
+
+import hashlib
+import time
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlbench.errors import DataError, Diverged, Unsupported
+from dlbench.jobdir import JobDir
+from dlbench.schema.job import Work
+from dlbench.schema.metric import Metric
+from dlbench.schema.record import Artifact, Record, RecordDataset, RecordPrecision, Status
+from dlbench.worker.build import Bench, set_up
+from dlbench.worker.card import model_card
+from dlbench.worker.cost import measure
+from dlbench.worker.evaluate import predict, prefixed
+from dlbench.worker.fingerprint import fingerprint
+from dlbench.worker.lock import machine_lock
+from dlbench.worker.machine import machine, versions
+from dlbench.worker.train import Training, evaluation_batch
+
+
+@dataclass
+class Findings:
+    """What a job has found so far; whatever stops it, the record keeps this much."""
+
+    status: Status = "ok"
+    reason: str | None = None
+    metrics: list[Metric] = field(default_factory=list)
+    ran: tuple[str, ...] = ()
+    flags: list[str] = field(default_factory=list)
+    fingerprint: str | None = None
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+def work(folder: Path) -> None:
+    """Do the job of a folder; its `record.json` exists when this returns."""
+    jobdir = JobDir(folder)
+    todo = jobdir.work()
+    jobdir.artifacts.mkdir(exist_ok=True)
+    with machine_lock(todo.lock_dir, exclusive=todo.job.exclusive, on_wait=lambda: jobdir.tell("phase", name="wait")):
+        started_at, began = datetime.now(UTC), time.perf_counter()
+        findings = Findings()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            _do(todo, jobdir, findings)
+        findings.flags += sorted({_flag(w) for w in caught if "deterministic" in str(w.message)})
+        duration_s = time.perf_counter() - began
+    jobdir.write_record(_record(todo, jobdir, findings, started_at, duration_s))
+
+
+def _do(todo: Work, jobdir: JobDir, findings: Findings) -> None:
+    """The job itself; every way in which it can end is a status with a reason."""
+    try:
+        jobdir.tell("phase", name="load")
+        bench = set_up(todo)
+        findings.sizes = dict(bench.task.sizes)
+        if todo.job.kind == "train":
+            _train(bench, todo, jobdir, findings)
+        else:
+            findings.metrics, findings.ran, findings.flags = measure(bench, jobdir)
+    except Unsupported as error:
+        findings.status, findings.reason = "skipped", str(error)
+    except Diverged as error:
+        findings.status, findings.reason = "diverged", str(error)
+    except DataError as error:
+        findings.status, findings.reason = "failed", str(error)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        findings.status, findings.reason = "oom", _oom(error)
+    except Exception as error:  # a model, task or plugin can raise anything; the job fails, the run goes on
+        out_of_memory = "can't allocate memory" in str(error) or "not enough memory" in str(error)
+        findings.status = "oom" if out_of_memory else "failed"
+        findings.reason = _oom(error) if out_of_memory else f"{type(error).__name__}: {error}".strip()
+        traceback.print_exc()  # into the attempt's log
+
+
+def _oom(error: BaseException) -> str:
+    return f"out of memory: {str(error).partition(chr(10))[0] or type(error).__name__}; try a smaller batch_size"
+
+
+def _flag(warning: warnings.WarningMessage) -> str:
+    return f"not deterministic: {str(warning.message).partition(' does not have')[0]}"
+
+
+def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None:
+    """Train, then score the splits that the job names, then keep what belongs to the result."""
+    job = bench.job
+    assert job.seed is not None
+    model = bench.model()
+    torch.manual_seed(job.seed)  # for dropout and whatever else draws from the global generator
+    first = next(bench.task.batches("train", min(job.train.batch_size, bench.task.sizes["train"])))
+    findings.ran = bench.precision.ran(lambda: model(first))
+    jobdir.tell("phase", name="train")
+    trained = Training(bench.task, model, job.train, bench.precision, job.seed, jobdir).run()
+    if trained.stopped:
+        findings.status, findings.reason = "interrupted", "the run was told to stop; the next run makes this job again"
+        return
+    jobdir.tell("phase", name="test")
+    scores: dict[str, list[Metric]] = {}
+    for split in job.splits:
+        predictions = predict(bench.task, model, split, evaluation_batch(job.train), bench.precision)
+        scores[split] = prefixed(bench.task.score(predictions, split), split)
+        if split == job.splits[-1]:
+            columns = bench.task.keep(predictions, split)
+            np.savez_compressed(jobdir.artifacts / "predictions.npz", **columns)  # type: ignore[arg-type]
+    findings.metrics = [metric for split in reversed(job.splits) for metric in scores[split]] + trained.metrics
+    findings.fingerprint = fingerprint(model)
+    card = model_card(todo, model, findings.metrics, findings.sizes)
+    (jobdir.artifacts / "model_card.md").write_text(card, encoding="utf-8")
+    if job.train.checkpoint:
+        torch.save(model.state_dict(), jobdir.artifacts / "checkpoint.pt")
+
+
+ROLES = {
+    "curve.csv": "curve",
+    "predictions.npz": "predictions",
+    "model_card.md": "model_card",
+    "checkpoint.pt": "checkpoint",
+}
+
+
+def _artifacts(jobdir: JobDir) -> tuple[Artifact, ...]:
+    return tuple(
+        Artifact(
+            path=str(path.relative_to(jobdir.path)),
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            role=ROLES.get(path.name, path.stem),
+        )
+        for path in sorted(jobdir.artifacts.rglob("*"))
+        if path.is_file()
+    )
+
+
+def _record(todo: Work, jobdir: JobDir, findings: Findings, started_at: datetime, duration_s: float) -> Record:
+    job = todo.job
+    sizes: dict[str, Any] = {split: findings.sizes.get(split) for split in ("train", "val", "test")}
+    return Record(
+        schema=1,
+        id=job.id,
+        attempt=todo.attempt,
+        kind=job.kind,
+        status=findings.status,
+        reason=findings.reason,
+        flags=tuple(findings.flags),
+        task=job.task,
+        dataset=RecordDataset(**job.dataset.model_dump(), **sizes),
+        model=job.model,
+        train=job.train.model_dump(mode="json"),
+        cost=job.cost,
+        precision=RecordPrecision(asked=job.precision, ran=findings.ran),
+        device=job.device,
+        threads=job.threads,
+        seed=job.seed,
+        inputs=job.inputs,
+        metrics=tuple(findings.metrics),
+        artifacts=_artifacts(jobdir),
+        fingerprint=findings.fingerprint,
+        machine=machine(),
+        versions=versions(),
+        code=todo.code,
+        command=todo.command,
+        started_at=started_at,
+        duration_s=duration_s,
+    )
