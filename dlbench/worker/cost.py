@@ -64,5 +64,3 @@ def _warm_up(rig: PhaseRig, prefix: str) -> Metric:
         if number >= LEAST_WARM_UP_STEPS and elapsed_s >= WARM_UP_S:
             break
     return Metric(name=f"{prefix}first_step_ms", value=(first_s or 0.0) * 1e3, unit="ms", better="lower", n=1)
-
-

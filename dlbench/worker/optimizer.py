@@ -86,14 +86,10 @@ def _adamw(groups: list[dict[str, object]], settings: TrainSettings) -> torch.op
     return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
 
 
-def _single(
-    decayed: list[nn.Parameter], plain: list[nn.Parameter], settings: TrainSettings
-) -> torch.optim.Optimizer:
+def _single(decayed: list[nn.Parameter], plain: list[nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
     groups = _groups(decayed, plain, settings.weight_decay)
     if settings.optimizer == "adamw":
         return _adamw(groups, settings)
     if settings.optimizer == "adam":
         return torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
-    return torch.optim.SGD(
-        groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov, fused=True
-    )
+    return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov, fused=True)

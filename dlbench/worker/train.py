@@ -176,7 +176,9 @@ class Training:
         self.take_step.loss_sum.zero_()
         self._batches_seen = 0
         if not math.isfinite(loss):
-            raise Diverged(f"the training loss was {loss} by step {self.step}: try a lower train.lr, or train.clip_norm")
+            raise Diverged(
+                f"the training loss was {loss} by step {self.step}: try a lower train.lr, or train.clip_norm"
+            )
         return loss
 
     def _early(self, best: Best) -> bool:
@@ -191,7 +193,9 @@ class Training:
         kept = rows[best.row if self.settings.keep == "best" and best.row >= 0 else -1]
         last = rows[-1]
         metrics = [
-            Metric(name="train_loss", value=kept["train_loss"], unit="nats", better="lower", reason="no step was taken"),
+            Metric(
+                name="train_loss", value=kept["train_loss"], unit="nats", better="lower", reason="no step was taken"
+            ),
             Metric(name="train_time_s", value=last["elapsed_s"], unit="s", better="lower"),
             Metric(name="steps", value=self.step, unit="steps", better="neither"),
             Metric(name="kept_step", value=kept["step"], unit="steps", better="neither"),

@@ -1,0 +1,37 @@
+"""A dataset module bound to its parameters and a folder; knows no format and no network."""
+
+from pathlib import Path
+from typing import Any
+
+from dlbench.contracts import DatasetModule
+from dlbench.schema.base import Params
+
+
+class BoundDataset:
+    """A dataset module bound to parameters and a copy of its files.
+
+    Args:
+        module: from the shelf.
+        params: validated, of the module's own `Params`.
+        root: folder of the files; None for a built-in dataset.
+        digest: the content digest of the copy.
+    """
+
+    def __init__(self, module: DatasetModule, params: Params, root: Path | None, digest: str, *, name: str) -> None:
+        self.name = name
+        self.params = params
+        self.digest = digest
+        self.revision = module.REVISION
+        self._module = module
+        self._root = root
+        self._splits: dict[str, Any] = {}
+
+    def split(self, split: str) -> Any:
+        """The examples of `train`, `val` or `test`, read or generated once."""
+        if split not in self._splits:
+            self._splits[split] = (
+                self._module.make(split, self.params)
+                if self._root is None
+                else self._module.load(split, self._root, self.params)
+            )
+        return self._splits[split]
