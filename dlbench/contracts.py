@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from dlbench.schema.blocks import Section
 
-    Batch = dict[str, torch.Tensor]
+Batch = dict[str, "torch.Tensor"]
 
 
 class ModelModule(Protocol):
@@ -102,7 +102,9 @@ class Dataset(Protocol):
     """A dataset module bound to parameters and a folder (`dlbench.worker.data`)."""
 
     name: str
+    params: Params
     digest: str
+    revision: int
 
     def split(self, split: str) -> Any:
         """The examples of `train`, `val` or `test`, in the form that the dataset's tasks agree on."""

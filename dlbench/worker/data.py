@@ -1,9 +1,9 @@
 """A dataset module bound to its parameters and a folder; knows no format and no network."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from dlbench.contracts import DatasetModule
 from dlbench.schema.base import Params
 
 
@@ -11,17 +11,17 @@ class BoundDataset:
     """A dataset module bound to parameters and a copy of its files.
 
     Args:
-        module: from the shelf.
+        module: a `dlbench.contracts.DatasetModule`; its file name is the dataset's name.
         params: validated, of the module's own `Params`.
         root: folder of the files; None for a built-in dataset.
         digest: the content digest of the copy.
     """
 
-    def __init__(self, module: DatasetModule, params: Params, root: Path | None, digest: str, *, name: str) -> None:
-        self.name = name
+    def __init__(self, module: ModuleType, params: Params, root: Path | None, digest: str) -> None:
+        self.name = module.__name__.rpartition(".")[2]
         self.params = params
         self.digest = digest
-        self.revision = module.REVISION
+        self.revision: int = module.REVISION
         self._module = module
         self._root = root
         self._splits: dict[str, Any] = {}

@@ -1,0 +1,1 @@
+"""Learning problems: batches, loss and score of each; a task knows no model."""

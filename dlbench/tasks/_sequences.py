@@ -1,0 +1,96 @@
+"""Token sequences of one split on one device, and padded batches of similar lengths from them.
+
+Knows no vocabulary and no loss. Shapes: N examples, B a batch, T the longest sequence of the batch.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dlbench.contracts import Batch
+
+PADDING = 0
+POOL = 50
+"""Batches whose examples are sorted by length together: enough that lengths within a batch are near, and so few
+that batches stay a random mixture."""
+
+
+class Sequences:
+    """Ragged sequences with a target each.
+
+    Stored without padding, as values and offsets. A batch is gathered by one indexed read of overlapping windows,
+    and what runs over into the next sequence is overwritten with padding. Lengths are known on the host as well, so
+    that no batch waits for the device.
+
+    Args:
+        values: ids of all sequences, one after the other, (sum of lengths,).
+        offsets: where each begins, and where the last ends, (N + 1,); no sequence is empty.
+        target: (N,).
+    """
+
+    def __init__(self, values: NDArray[np.integer], offsets: NDArray[np.integer], target: NDArray[np.integer]) -> None:
+        self.lengths = np.diff(offsets)
+        self.longest = int(self.lengths.max())
+        self._equal = self.longest == int(self.lengths.min())
+        padded = np.pad(values.astype(np.int32), (0, self.longest), constant_values=PADDING)
+        self._values = torch.from_numpy(padded)
+        self._starts = torch.from_numpy(offsets[:-1].astype(np.int32))
+        self._lengths = torch.from_numpy(self.lengths.astype(np.int64))
+        self.target = torch.from_numpy(target.astype(np.int64))
+        self._steps = torch.arange(self.longest)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def to(self, device: torch.device) -> None:
+        """Move everything to the device."""
+        for name in ("_values", "_starts", "_lengths", "target", "_steps"):
+            setattr(self, name, getattr(self, name).to(device))
+
+    def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
+        """Batches of similar lengths: `tokens` (B, T), `lengths`, `target` and `index` (B,), all int64.
+
+        Args:
+            batch_size: B; one batch is smaller when it does not divide N.
+            generator: draws the order of examples and of batches; without it the order is by length.
+        """
+        order, sizes = self._in_order(batch_size) if generator is None else self._shuffled(batch_size, generator)
+        length = self.lengths[order]
+        first = np.cumsum(sizes) - sizes
+        longest = np.maximum.reduceat(length, first).tolist()
+        shortest = np.minimum.reduceat(length, first).tolist()
+        index_N = torch.from_numpy(order).to(self.target.device)
+        columns = (index_N, self._starts[index_N], self._lengths[index_N], self.target[index_N])
+        windows_NT = self._values.as_strided((len(self._values) - self.longest, self.longest), (1, 1))
+        pieces = zip(*(column.split(sizes.tolist()) for column in columns), strict=True)
+        for (index_B, starts_B, lengths_B, target_B), most, least in zip(pieces, longest, shortest, strict=True):
+            tokens_BT = windows_NT.narrow(1, 0, most).index_select(0, starts_B).long()
+            if least < most:
+                tokens_BT.masked_fill_(self._steps[:most] >= lengths_B[:, None], PADDING)
+            yield {"tokens": tokens_BT, "lengths": lengths_B, "target": target_B, "index": index_B}
+
+    def _in_order(self, batch_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows by length, and the sizes of the batches."""
+        sizes = np.full(math.ceil(len(self) / batch_size), batch_size)
+        sizes[-1] = len(self) - batch_size * (len(sizes) - 1)
+        return np.argsort(self.lengths, kind="stable"), sizes
+
+    def _shuffled(self, batch_size: int, generator: torch.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows in a random order that keeps similar lengths together, and the sizes of the batches.
+
+        The rest that fills no batch is cut off before sorting, so that the smaller batch, in which an example weighs
+        more, is not always that of the longest.
+        """
+        order = torch.randperm(len(self), generator=generator).numpy()
+        full, rest = divmod(len(self), batch_size)
+        body = order[: full * batch_size]
+        if not self._equal:
+            pool = np.arange(len(body)) // (batch_size * POOL)
+            body = body[np.argsort(pool * (self.longest + 1) + self.lengths[body], kind="stable")]
+        batches = [*body.reshape(full, batch_size), *([order[len(body) :]] if rest else [])]
+        turn = torch.randperm(len(batches), generator=generator).tolist()
+        mixed = [batches[number] for number in turn]
+        return np.concatenate(mixed), np.array([len(batch) for batch in mixed])

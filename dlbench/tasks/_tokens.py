@@ -1,0 +1,116 @@
+"""Texts to token ids: words, subwords, or symbols as they stand. Vocabularies come from the training split only.
+
+Id 0 is padding, id 1 an unknown token; an empty text is one unknown token. Knows no tensor.
+"""
+
+import os
+import re
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN = 1
+SPECIALS = ("[PAD]", "[UNK]")
+CHUNK = 4096
+"""Texts that the subword tokenizer encodes at once; its answers are large."""
+
+WORD = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
+
+Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Values of all sequences, and offsets (N + 1,)."""
+
+
+def words(
+    splits: Mapping[str, Sequence[str]], max_length: int, vocabulary: int, min_frequency: int
+) -> tuple[dict[str, Ragged], int]:
+    """Lower-case words (an inner apostrophe belongs to the word) and single punctuation marks.
+
+    Args:
+        splits: texts, among them `train`.
+        max_length: tokens after which a text is cut.
+        vocabulary: most ids, padding and unknown included; the most frequent words of the training split get one.
+        min_frequency: rarer words of the training split are unknown.
+
+    Returns:
+        Ids of each split, and how many there are.
+    """
+    find = WORD.findall
+    return _by_frequency(splits, lambda text: find(text.lower())[:max_length], vocabulary, min_frequency)
+
+
+def symbols(splits: Mapping[str, Sequence[str]]) -> tuple[dict[str, Ragged], int]:
+    """Symbols between spaces, all of them; arguments and answer as in `words`."""
+    return _by_frequency(splits, str.split, vocabulary=None, min_frequency=1)
+
+
+def _by_frequency(
+    splits: Mapping[str, Sequence[str]],
+    tokenize: Callable[[str], list[str]],
+    vocabulary: int | None,
+    min_frequency: int,
+) -> tuple[dict[str, Ragged], int]:
+    """Ids by frequency in the training split, ties by first appearance there."""
+    seen: defaultdict[str, int] = defaultdict()
+    seen.default_factory = seen.__len__  # a token gets the next provisional id when it is first met
+    empty = seen[""]
+    provisional = {split: _provisional(splits[split], tokenize, seen) for split in ("train", *splits)}
+    counts = np.bincount(provisional["train"][0], minlength=len(seen))
+    counts[empty] = 0
+    known = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts >= min_frequency)]
+    if vocabulary is not None:
+        known = known[: vocabulary - len(SPECIALS)]
+    final = np.full(len(seen), UNKNOWN, np.int32)
+    final[known] = np.arange(len(SPECIALS), len(SPECIALS) + len(known))
+    ragged = {split: (final[provisional[split][0]], provisional[split][1]) for split in splits}
+    return ragged, len(SPECIALS) + len(known)
+
+
+def _provisional(texts: Sequence[str], tokenize: Callable[[str], list[str]], seen: defaultdict[str, int]) -> Ragged:
+    ids, ends = array("i"), array("q", [0])
+    for text in texts:
+        ids.extend(map(seen.__getitem__, tokenize(text) or ("",)))
+        ends.append(len(ids))
+    return np.frombuffer(ids, np.int32), np.frombuffer(ends, np.int64)
+
+
+def subwords(
+    splits: Mapping[str, Sequence[str]], max_length: int, vocabulary: int, min_frequency: int
+) -> tuple[dict[str, Ragged], int]:
+    """Byte pairs of lower-case words (Sennrich et al. 2016), merged as the training split has them.
+
+    Arguments and answer as in `words`; `min_frequency` is that of a merged pair.
+    """
+    # The worker has the threads that its job was given; the tokenizer would take all.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token=SPECIALS[UNKNOWN]))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=min_frequency,
+        special_tokens=list(SPECIALS),
+        continuing_subword_prefix="##",
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(splits["train"], trainer)
+    tokenizer.enable_truncation(max_length)
+
+    def encoded(texts: Sequence[str]) -> Iterator[list[int]]:
+        for start in range(0, len(texts), CHUNK):
+            for encoding in tokenizer.encode_batch_fast(texts[start : start + CHUNK]):
+                yield encoding.ids or [UNKNOWN]
+
+    return {split: _ragged(encoded(texts)) for split, texts in splits.items()}, tokenizer.get_vocab_size()
+
+
+def _ragged(sequences: Iterator[list[int]]) -> Ragged:
+    ids, ends = array("i"), array("q", [0])
+    for sequence in sequences:
+        ids.extend(sequence)
+        ends.append(len(ids))
+    return np.frombuffer(ids, np.int32), np.frombuffer(ends, np.int64)

@@ -1,0 +1,141 @@
+"""Text classification: one of several classes for a text or a sequence of symbols.
+
+A batch holds `tokens` (B, T), 0-padded on the right, `lengths`, `target` and `index` (B,). The loss is cross
+entropy; scores are accuracy, macro-F1 and the expected calibration error.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch.nn import functional
+
+from dlbench.contracts import Batch, Dataset
+from dlbench.schema import base
+from dlbench.schema.metric import Metric
+from dlbench.schema.signature import Classes, Signature, Tokens
+from dlbench.tasks import _classification, _tokens
+from dlbench.tasks._prepared import Arrays, prepared
+from dlbench.tasks._sequences import Sequences
+
+REVISION = 1
+DATASETS = ("ag_news", "temporal_order")
+SPLITS = ("train", "val", "test")
+
+
+class Params(base.Params):
+    """How natural language becomes tokens; sequences of symbols are split at spaces and never cut."""
+
+    max_length: int = Field(64, ge=1, le=2**20, description="tokens after which a text is cut")
+    tokenizer: Literal["words", "subwords"] = Field("words", description="words, or byte pairs merged by frequency")
+    vocabulary: int = Field(20_000, ge=3, le=2**24, description="most token ids, padding and unknown included")
+    min_frequency: int = Field(2, ge=1, description="rarer words (or pairs) of the training split get no id")
+
+
+class TextExamples(Protocol):
+    """What a split of a dataset for this task looks like (`dlbench.datasets._text`)."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """One string an example."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Index into `classes`, (N,)."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    @property
+    def language(self) -> bool:
+        """Natural language; otherwise symbols with spaces between them."""
+
+
+class TextClassification:
+    """The task over a dataset, in memory, on one device.
+
+    Args:
+        splits: split → sequences.
+        classes: names of the classes.
+        vocabulary: number of token ids.
+    """
+
+    def __init__(self, splits: Mapping[str, Sequences], classes: tuple[str, ...], vocabulary: int) -> None:
+        self.splits = splits
+        self.classes = classes
+        self.sizes = {split: len(sequences) for split, sequences in splits.items()}
+        longest = max(sequences.longest for sequences in splits.values())
+        self.signature = Signature(
+            input=Tokens(vocabulary=vocabulary, length=longest), output=Classes(classes=len(classes))
+        )
+
+    def to(self, device: torch.device) -> None:
+        """Move every split to the device."""
+        for sequences in self.splits.values():
+            sequences.to(device)
+
+    def batches(self, split: str, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
+        """Batches of similar lengths; see `Sequences.batches`."""
+        return self.splits[split].batches(batch_size, generator)
+
+    def loss(self, output: torch.Tensor, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
+        """Mean cross entropy of logits (B, C), in nats."""
+        return functional.cross_entropy(output.float(), batch["target"], label_smoothing=label_smoothing)
+
+    def predict(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """Log-probabilities, (B, C) float32."""
+        logits_BC: torch.Tensor = model(batch)
+        return functional.log_softmax(logits_BC.float(), dim=1)
+
+    def score(self, predictions: torch.Tensor, split: str) -> list[Metric]:
+        """Accuracy, macro-F1 and calibration error of log-probabilities (N, C)."""
+        return _classification.scores(predictions, self.splits[split].target, self.classes)
+
+    def keep(self, predictions: torch.Tensor, split: str) -> dict[str, NDArray[np.generic]]:
+        """Columns `target`, `predicted` and `probability`."""
+        return _classification.kept(predictions, self.splits[split].target)
+
+
+def outline(params: Params) -> Signature:
+    """Tokens to classes; sizes are known once the data is read."""
+    return Signature(input=Tokens(), output=Classes())
+
+
+def build(params: Params, dataset: Dataset) -> TextClassification:
+    """The task over a dataset whose splits are `TextExamples`; tokenised once, then read from the cache."""
+    key = {
+        "task": ["text_classification", REVISION, params.model_dump()],
+        "dataset": [dataset.name, dataset.digest, dataset.revision, dataset.params.model_dump(mode="json")],
+        "tokenizers": version("tokenizers") if params.tokenizer == "subwords" else None,
+    }
+    arrays = prepared(key, lambda: _prepare(params, {split: dataset.split(split) for split in SPLITS}))
+    splits = {
+        split: Sequences(arrays[f"{split}_values"], arrays[f"{split}_offsets"], arrays[f"{split}_target"])
+        for split in SPLITS
+    }
+    return TextClassification(splits, tuple(arrays["classes"].tolist()), int(arrays["vocabulary"]))
+
+
+def _prepare(params: Params, splits: Mapping[str, TextExamples]) -> Arrays:
+    texts = {split: examples.texts for split, examples in splits.items()}
+    if not splits["train"].language:
+        ragged, vocabulary = _tokens.symbols(texts)
+    else:
+        tokenize = {"words": _tokens.words, "subwords": _tokens.subwords}[params.tokenizer]
+        ragged, vocabulary = tokenize(texts, params.max_length, params.vocabulary, params.min_frequency)
+    arrays: dict[str, NDArray[Any]] = {
+        "classes": np.array(splits["train"].classes),
+        "vocabulary": np.array(vocabulary),
+    }
+    for split, (values, offsets) in ragged.items():
+        arrays |= {
+            f"{split}_values": values,
+            f"{split}_offsets": offsets,
+            f"{split}_target": splits[split].labels,
+        }
+    return arrays
