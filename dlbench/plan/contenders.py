@@ -9,7 +9,7 @@ from dlbench.catalog import Catalog, Shelf
 from dlbench.plan import identity
 from dlbench.plan.ask import Ask
 from dlbench.plan.describe import digest_of_file
-from dlbench.plan.merge import train_settings
+from dlbench.plan.merge import default_label, train_settings
 from dlbench.schema.base import Json
 from dlbench.schema.data import DataCopy
 from dlbench.schema.job import DatasetRef, ModelRef, TaskRef
@@ -177,7 +177,7 @@ class Resolver:
 
     def _matches(self, pattern: Mapping[str, Json], contender: Contender, model: ModelEntry) -> bool:
         facts: dict[str, Sequence[Json]] = {
-            "model": (model.name, model.label or model.name, contender.label),
+            "model": (model.name, model.label, contender.label),
             "task": (contender.task.name,),
             "dataset": (contender.dataset.name,),
             "precision": (contender.precision,),
@@ -210,7 +210,7 @@ def _below(combination: Mapping[str, Json], prefix: str) -> dict[str, Json]:
 
 def _label(model: ModelEntry, combination: Mapping[str, Json]) -> str:
     """What the suite calls a contender: the model's label, and what varies of model and training."""
-    parts = [model.label or model.preset or model.name]
+    parts = [model.label or default_label(model.name, model.preset)]
     parts += [
         f"{k.partition('.')[2]}={_short(v)}" for k, v in combination.items() if k.startswith(("model.", "train."))
     ]

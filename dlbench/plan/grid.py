@@ -110,7 +110,7 @@ class CostGrid:
         return entries + anchors
 
     def _anchors(self, contenders: Sequence[Contender], is_done: Callable[[str], bool]) -> list[Entry]:
-        """New rounds of one cached contender, when others join that have none yet: they show drift between then and now."""
+        """New rounds of one cached contender, when others join that have none yet: they show drift since then."""
         done = {
             number: {
                 (size, n): is_done(self.entry(c, size, n).job.id)

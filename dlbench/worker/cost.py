@@ -2,7 +2,6 @@
 
 import itertools
 
-
 from dlbench.contracts import Meter
 from dlbench.jobdir import JobDir
 from dlbench.schema.metric import Metric

@@ -14,7 +14,7 @@ _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _MATRIX_OPERATORS = frozenset(
     "mm addmm bmm baddbmm convolution mkldnn_rnn_layer _cudnn_rnn _thnn_fused_lstm_cell _thnn_fused_gru_cell "
     "_scaled_dot_product_flash_attention _scaled_dot_product_flash_attention_for_cpu "
-    "_scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention _scaled_mm _weight_norm_interface".split()
+    "_scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention _scaled_mm".split()
 )
 
 

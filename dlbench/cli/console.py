@@ -1,0 +1,53 @@
+"""Where output goes: data to stdout, messages and progress to stderr."""
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+RED, YELLOW, PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[0m"
+
+
+def say(text: str = "") -> None:
+    """A message to the person at the terminal, on stderr, as it is."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def complain(text: str) -> None:
+    """An error, on stderr; red where colours are wanted."""
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    say(f"{RED}{text}{PLAIN}" if colour else text)
+
+
+def warn(text: str) -> None:
+    """A warning, on stderr."""
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    say(f"{YELLOW}{text}{PLAIN}" if colour else text)
+
+
+def data(text: str) -> None:
+    """A line of data, on stdout."""
+    print(text)
+
+
+def as_json(value: Any) -> None:
+    """Data as JSON, on stdout."""
+    json.dump(value, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
+    print()
+
+
+def out() -> "Console":
+    """A rich console on stdout, for tables; wide enough for every column when stdout is no terminal."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+
+
+def err() -> "Console":
+    """A rich console on stderr, for progress."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False)

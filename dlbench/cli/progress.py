@@ -1,0 +1,132 @@
+"""Live progress of a run: bars in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from dlbench.cli.console import err, say
+from dlbench.cli.quantities import duration
+from dlbench.schema.event import Event
+from dlbench.schema.job import Entry
+from dlbench.schema.record import Record
+
+
+def title(entry: Entry) -> str:
+    """`lstm · seed 3`, `lstm · cost, batch 64, round 1`, with task settings that vary."""
+    beyond = [
+        f"{k.partition('.')[2] or k}={v}" for k, v in entry.varied.items() if not k.startswith(("model.", "train."))
+    ]
+    name = " ".join([entry.label, *beyond])
+    cost = entry.job.cost
+    if cost is None:
+        return f"{name} · seed {entry.job.seed}"
+    anchor = ", anchor" if cost.anchor else ""
+    return f"{name} · cost, batch {cost.batch_size}, round {cost.round + 1}{anchor}"
+
+
+def outcome(record: Record) -> str:
+    """`ok · test_accuracy 0.9123 · 12 s`, or status and reason."""
+    if record.status != "ok":
+        return f"{record.status}: {record.reason}"
+    names = ("train_throughput", "infer_throughput") if record.kind == "cost" else ()
+    shown = [m for m in record.metrics if m.name in names] or list(record.metrics[:1])
+    figures = [f"{m.name} {m.value:.4g}" for m in shown if m.value is not None]
+    return " · ".join(["ok", *figures, duration(record.duration_s)])
+
+
+class Lines:
+    """One plain line for every job that ends; for logs and pipes."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing to put back."""
+
+    def on_start(self, entry: Entry, folder: Path) -> None:
+        """A start is no news in a log."""
+
+    def on_event(self, entry: Entry, events: Sequence[Event]) -> None:
+        """Nor is a step."""
+
+    def on_end(self, entry: Entry, record: Record) -> None:
+        """A job has ended."""
+        self.done += 1
+        say(f"[{self.done}/{self.total}] {title(entry)}: {outcome(record)}")
+
+    def on_note(self, text: str) -> None:
+        """The run has something to say."""
+        say(text)
+
+
+class Bars:
+    """A bar for the whole run and a line for every running job."""
+
+    def __init__(self, total: int) -> None:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}", markup=False),
+            TimeElapsedColumn(),
+            console=err(),
+            transient=True,
+            refresh_per_second=5,
+        )
+        self.total = self.progress.add_task("all jobs", total=total, note="")
+        self.count, self.done, self.began = total, 0, time.monotonic()
+        self.running: dict[str, Any] = {}
+
+    def __enter__(self) -> "Bars":
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def on_start(self, entry: Entry, folder: Path) -> None:
+        """A line for the job."""
+        self.running[entry.job.id] = self.progress.add_task(f"  {title(entry)}", total=None, note="starting")
+
+    def on_event(self, entry: Entry, events: Sequence[Event]) -> None:
+        """Move the job's bar."""
+        line = self.running.get(entry.job.id)
+        if line is None:
+            return
+        for event in events:
+            if event.kind == "progress":
+                self.progress.update(line, total=event.total, completed=event.done or 0)
+            elif event.kind == "phase":
+                self.progress.update(line, note="waiting for the machine" if event.name == "wait" else event.name or "")
+            elif event.kind == "metrics":
+                scores = [f"{k} {v:.4f}" for k, v in event.values.items() if k.startswith("val_") and v is not None][:1]
+                self.progress.update(line, note=f"epoch {event.epoch:g} {' '.join(scores)}")
+
+    def on_end(self, entry: Entry, record: Record) -> None:
+        """Take the job's line away; leave one behind it in the scroll-back."""
+        line = self.running.pop(entry.job.id, None)
+        if line is not None:
+            self.progress.remove_task(line)
+        self.done += 1
+        left = (time.monotonic() - self.began) / self.done * (self.count - self.done)
+        self.progress.update(self.total, advance=1, note=f"{self.done}/{self.count}, about {duration(left)} left")
+        self.progress.console.print(f"{title(entry)}: {outcome(record)}", markup=False, highlight=False)
+
+    def on_note(self, text: str) -> None:
+        """The run has something to say."""
+        self.progress.console.print(text, markup=False, highlight=False)
+
+
+def listener(total: int) -> "Bars | Lines":
+    """Bars where stderr is a terminal, lines elsewhere."""
+    return Bars(total) if sys.stderr.isatty() else Lines(total)
