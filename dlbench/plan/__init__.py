@@ -1,0 +1,1 @@
+"""From a suite file to jobs: reading, checking, expanding."""

@@ -1,0 +1,68 @@
+"""A suite file → a checked `Suite`, or everything that is wrong with it, in one pass."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlbench.catalog import Catalog
+from dlbench.plan.ask import Ask
+from dlbench.plan.document import read_file
+from dlbench.plan.extent import check_baseline, check_exclude, check_extent
+from dlbench.plan.grammar import ReadSuite, read_suite
+from dlbench.plan.merge import over
+from dlbench.plan.nodes import Problems
+from dlbench.plan.overrides import apply_overrides
+from dlbench.plan.shelves import ask_modules, check_fit, check_pairs, check_params
+from dlbench.plan.shorthand import open_suite
+from dlbench.plan.words import tell, validate
+from dlbench.schema.suite import Suite
+from dlbench.schema.train import TrainSettings
+
+
+def load_suite(path: Path, overrides: Sequence[str], describe: Ask) -> Suite:
+    """Read and check a suite.
+
+    Short forms are opened, every model has its label, plugins have absolute paths. Names, parameters, presets and
+    pairs are checked against the shelves through `describe`, in at most three calls.
+
+    Args:
+        path: the suite file; messages show it as it is given.
+        overrides: `key.path=value`, laid over the file in order.
+        describe: answers questions about models, tasks and datasets.
+
+    Raises:
+        SuiteError: with every problem of the file and the overrides.
+    """
+    problems = Problems()
+    node = apply_overrides(read_file(path, problems), overrides, problems)
+    read = read_suite(open_suite(node), path.parent, problems)
+    _check_repeated(read, problems)
+    shelves = ask_modules(read, Catalog(read.plugins), describe, problems)
+    check_fit(read, shelves, problems)
+    small = check_extent(read, shelves, problems)
+    wrong = check_params(read, shelves, describe, problems, values=small)
+    check_baseline(read, problems, moot_in_file=bool(overrides))
+    if small:
+        _check_merged(read, problems)
+        check_exclude(read, shelves, problems, moot_in_file=bool(overrides))
+        check_pairs(read, shelves, wrong, describe, problems)
+    problems.raise_if_any()
+    return read.suite()
+
+
+def _check_repeated(read: ReadSuite, problems: Problems) -> None:
+    first: dict[str, str] = {}
+    for task in read.tasks:
+        said = first.setdefault(task.entry.model_dump_json(), task.spot.path)
+        if said != task.spot.path:
+            problems.add(task.spot, f"says the same as {said}.")
+
+
+def _check_merged(read: ReadSuite, problems: Problems) -> None:
+    """Note training settings that are right one by one and wrong together."""
+    if problems:
+        return
+    for task in read.tasks:
+        for model in read.models_of(task):
+            merged = over(over(read.fields.get("train", {}), task.entry.train), model.entry.train)
+            _, errors = validate(TrainSettings, merged)
+            tell(problems, model.spot.at("train"), errors, prefix=f"training on {task.entry.name}: ")

@@ -1,0 +1,146 @@
+"""Errors of pydantic in the words of someone who wrote a suite and has never heard of pydantic."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from dlbench.catalog import did_you_mean
+from dlbench.plan.nodes import Problems, Spot
+from dlbench.schema.base import Json
+
+_EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a finite number",
+    "bool": "true or false",
+    "string": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "set": "a list",
+    "dict": "a mapping (`key: value`)",
+    "model": "a mapping (`key: value`)",
+}
+
+Error = Mapping[str, Json]
+"""One error of pydantic: `{"loc": keys, "message": …, "type": …}`."""
+
+_LONGEST = 60  # characters of a value that a message repeats
+
+
+def show(value: Json) -> str:
+    """A value as a message repeats it."""
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    if isinstance(value, dict | list | tuple):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def expected(problems: Problems, spot: Spot, what: str) -> None:
+    """Note that something else was expected: `must be a list, not 'lstm'.`"""
+    problems.add(spot, f"must be {what}, not {show(spot.node.plain())}.")
+
+
+def unknown_key(problems: Problems, spot: Spot, key: str, known: Iterable[str], lead: str = "there is no key") -> None:
+    """Note a key that means nothing, at the key: `there is no key 'epoch'. Did you mean 'epochs'?`"""
+    known = list(known)
+    message = f"{lead} {key!r}.{did_you_mean(key, known) or _all_of(known)}"
+    problems.add(Spot(spot.node, spot.at(key).place, spot.path), message)
+
+
+def _all_of(known: Sequence[str]) -> str:
+    return f" There {'are' if len(known) > 1 else 'is'}: {', '.join(known)}." if 0 < len(known) <= 12 else ""
+
+
+def check(kind: Any, spot: Spot, problems: Problems) -> Any:
+    """Validate what stands at a spot, without guessing at types: `"3"` is text, not a number.
+
+    Args:
+        kind: a pydantic model, or any type that pydantic can check.
+        spot: what to check.
+        problems: takes every error, at its place.
+
+    Returns:
+        The value, or None when there were errors.
+    """
+    value, errors = validate(kind, spot.node.plain())
+    tell(problems, spot, errors, kind.model_fields if hasattr(kind, "model_fields") else ())
+    return value
+
+
+def validate(kind: Any, value: Json) -> tuple[Any, list[Error]]:
+    """The value as pydantic makes it, or None, and the errors."""
+    try:
+        return TypeAdapter(kind).validate_python(_with_tuples(value), strict=True), []
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        return None, [{"loc": e["loc"], "message": e["msg"], "type": e["type"]} for e in errors]
+
+
+def _with_tuples(value: Json) -> Json:
+    """Lists as tuples: every sequence of our values is one, and strict checks tell them apart."""
+    if isinstance(value, dict):
+        return {key: _with_tuples(below) for key, below in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+
+
+def tell(
+    problems: Problems,
+    spot: Spot,
+    errors: Iterable[Error],
+    known: Iterable[str] = (),
+    lead: str = "there is no setting",
+    prefix: str = "",
+) -> None:
+    """Note errors of pydantic, each at its place below a spot; those of one place are joined by `or`.
+
+    Args:
+        problems: takes them.
+        spot: what was validated.
+        errors: what pydantic said.
+        known: the keys that the mapping at the spot can have, for near names.
+        lead: begins the sentence about a key that is not among them.
+        prefix: said before each other error, such as `for lstm: `.
+    """
+    wanted: dict[str, tuple[Spot, list[str]]] = {}
+    for error in errors:
+        loc, kind, message = tuple(error["loc"]), str(error["type"]), str(error["message"])
+        if kind == "extra_forbidden" and loc:
+            unknown_key(problems, spot.at(*loc[:-1]), str(loc[-1]), known if len(loc) == 1 else (), lead)
+            continue
+        at = spot.at(*loc)
+        text = _said(kind, message, loc)
+        wanted.setdefault(at.path, (at, []))
+        if text not in wanted[at.path][1]:
+            wanted[at.path][1].append(text)
+    for at, texts in wanted.values():
+        must = [text for text in texts if text.startswith("must ")]
+        if must:
+            near = _near(must, at.node.value)
+            text = " or ".join([must[0], *(text.removeprefix("must ").removeprefix("be ") for text in must[1:])])
+            problems.add(at, f"{prefix}{text}, not {show(at.node.plain())}.{near}")
+        for text in texts:
+            if not text.startswith("must "):
+                problems.add(at, f"{prefix}{text.rstrip('.')}.")
+
+
+def _said(kind: str, message: str, loc: Sequence[str | int]) -> str:
+    base, _, reason = kind.partition("_")
+    if kind == "missing":
+        return f"needs {loc[-1]!r}" if loc else "is missing"
+    if reason in ("type", "parsing", "from_float", "number", "parsing_size", "attributes_type") and base in _EXPECTED:
+        return f"must be {_EXPECTED[base]}"
+    if kind in ("value_error", "assertion_error"):
+        return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if kind in ("too_short", "too_long"):
+        return re.sub(r"^\S+ should have (.*?) after validation.*", r"must have \1", message)
+    return re.sub(r"^(Input|String|Value) should ", "must ", message)
+
+
+def _near(texts: Sequence[str], given: Json) -> str:
+    """Near words among those in quotes that a message lists."""
+    known = [word for text in texts for word in re.findall(r"'([^']+)'", text)]
+    return did_you_mean(given, known) if isinstance(given, str) else ""
