@@ -28,4 +28,6 @@ class Text:
         if len(self.texts) != len(self.labels):
             raise ValueError(f"{len(self.texts)} texts have {len(self.labels)} labels")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
-            raise ValueError(f"labels {self.labels.min()}..{self.labels.max()} do not index {len(self.classes)} classes")
+            raise ValueError(
+                f"labels {self.labels.min()}..{self.labels.max()} do not index {len(self.classes)} classes"
+            )

@@ -83,7 +83,9 @@ def _read(path: Path, classes: int) -> tuple[list[str], np.ndarray[tuple[int], n
                 labels.append(known[label])
                 texts.append(f"{title} {description}")
         except (ValueError, KeyError, csv.Error) as error:
-            raise DataError(f"{path}:{rows.line_num}: not a row of label (1 to {classes}), title, description") from error
+            raise DataError(
+                f"{path}:{rows.line_num}: not a row of label (1 to {classes}), title, description"
+            ) from error
     return texts, np.array(labels, np.int64)
 
 

@@ -133,7 +133,9 @@ def _keep(levels: list[_Level], kept: NDArray[np.bool_]) -> list[_Level]:
     for level in levels:
         here = kept[level.tree]
         parent = (np.cumsum(above) - 1)[level.parent[here]]
-        result.append(_Level(renumbered[level.tree[here]], parent, level.operator[here], level.args[here[level.operator]]))
+        result.append(
+            _Level(renumbered[level.tree[here]], parent, level.operator[here], level.args[here[level.operator]])
+        )
         above = here
     return [level for depth, level in enumerate(result) if depth == 0 or len(level.tree)]
 

@@ -65,7 +65,7 @@ class Sequences:
         index_N = torch.from_numpy(order).to(self.target.device)
         columns = (index_N, self._starts[index_N], self._lengths[index_N], self.target[index_N])
         windows_NT = self._values.as_strided((len(self._values) - self.longest, self.longest), (1, 1))
-        pieces = zip(*(column.split(sizes.tolist()) for column in columns), strict=True)
+        pieces = zip(*(torch.split(column, sizes.tolist()) for column in columns), strict=True)
         for (index_B, starts_B, lengths_B, target_B), most, least in zip(pieces, longest, shortest, strict=True):
             tokens_BT = windows_NT.narrow(1, 0, most).index_select(0, starts_B).long()
             if least < most:
