@@ -1,0 +1,126 @@
+"""The shape of the house (arrows point down, heavy packages stay in their rooms), read from the imports."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dlbench
+
+ROOT = Path(dlbench.__file__).parent
+LAYERS = (
+    {"__main__"},
+    {"cli"},
+    {"plan", "run", "store", "report"},
+    {"executors", "sections", "strategies"},
+    {"worker", "analyze"},
+    {"models", "tasks", "datasets", "meters"},
+    {"catalog"},
+    {"contracts"},
+    {"jobdir"},
+    {"schema"},
+    {"errors"},
+    {"__init__"},
+)
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+ROOMS = {
+    "torch": {"worker", "models", "tasks", "datasets", "meters"},
+    "mlflow": {"store/mlflow.py"},
+    "optuna": {"plan/search.py", "strategies", "analyze/importance.py"},
+    "altair": {"report"},
+    "jinja2": {"report"},
+    "vl_convert": {"report"},
+    "pandas": {"analyze", "report", "sections"},
+    "scipy": {"analyze", "report"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "ray": {"executors"},
+}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def imports(path: Path, *, deep: bool = True) -> Iterator[str]:
+    """Modules that a file imports; those for type checking alone are no arrows."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    checking = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree) if deep else tree.body:
+        if id(node) in checking:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def part(path: Path) -> str:
+    """The layer's member that a file belongs to."""
+    first = path.relative_to(ROOT).parts[0]
+    return first.removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_arrows_point_down(path: Path) -> None:
+    here = part(path)
+    assert here in RANK, f"{path}: {here!r} is not part of the design"
+    for name in imports(path):
+        head, _, rest = name.partition(".")
+        there = rest.partition(".")[0]
+        if head != "dlbench" or there not in RANK or there == here:
+            continue
+        assert RANK[there] > RANK[here], f"{path.relative_to(ROOT)} imports {name}: that points up or sideways"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
+    where = str(path.relative_to(ROOT))
+    for name in imports(path):
+        rooms = ROOMS.get(name.partition(".")[0])
+        if rooms is not None:
+            assert where in rooms or part(path) in rooms, f"{where} imports {name}, which belongs in {sorted(rooms)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_command_line_prints(path: Path) -> None:
+    if part(path) in ("cli", "__main__"):
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"]
+    assert not calls, f"{path.relative_to(ROOT)} prints"
+
+
+def test_the_parent_has_no_way_to_torch() -> None:
+    """Everything that the parent process imports at the top of a file, together: no torch, mlflow, optuna or altair."""
+    modules = [
+        "dlbench." + ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in FILES
+        if part(path) in ("cli", "plan", "run", "store", "executors", "catalog", "contracts", "jobdir", "schema")
+        and path.name not in ("__init__.py", "mlflow.py")
+    ]
+    heavy = ["torch", "mlflow", "altair", "vl_convert", "sklearn", "tokenizers"]
+    code = f"import sys\nfor name in {modules}: __import__(name)\nprint([n for n in {heavy} if n in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_no_drawer_for_odds_and_ends() -> None:
+    drawers = {"utils.py", "util.py", "common.py", "helpers.py", "misc.py"}
+    assert not [path for path in FILES if path.name in drawers]
+
+
+def test_shared_code_does_not_ask_which_task_it_is() -> None:
+    for path in FILES:
+        if part(path) in ("tasks", "datasets", "models"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        names = [p.stem for p in (ROOT / "tasks").glob("*.py") if not p.stem.startswith("_")]
+        assert not [name for name in names if f'== "{name}"' in text], path
