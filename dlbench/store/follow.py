@@ -1,0 +1,116 @@
+"""The process beside a run that tells MLflow what the store has got: `python -m dlbench.store.follow`.
+
+    stdin    `job <id> <attempt>` after each record, `end` when the run is over; end of file: the run died
+    stdout   one line at the end: a SyncReport
+    stderr   whatever went wrong unexpectedly
+
+It waits without polling, works one run at a time and at low priority, and is gone within 2 s of its parent's death.
+"""
+
+import argparse
+import os
+import queue
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from dlbench.errors import EnvironmentFault, StoreError
+from dlbench.store.folder import Store
+from dlbench.store.pending import ENDED, Item, Shelf
+from dlbench.store.sync import Session
+
+GRACE_S = 1.5
+"""What an orphan takes for itself, out of the 2 s that it may live."""
+
+GATHER_S = 1.0
+"""News is acted upon a little later: by then the next job has begun, and if it measures, this waits for its end."""
+
+NICE = 10
+
+
+class Inbox:
+    """What the parent says, read by a thread of its own."""
+
+    def __init__(self) -> None:
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.over = False
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def news(self) -> set[str]:
+        """Wait, passively, for keys of attempts that have ended; `over` is set when there will be no more."""
+        keys: set[str] = set()
+        timeout_s = None
+        while not self.over:
+            try:
+                words = self._lines.get(timeout=timeout_s).split()
+            except queue.Empty:
+                break
+            if words[:1] == ["job"]:
+                keys.add("/".join(words[1:3]))
+                timeout_s = GATHER_S
+            else:
+                self.over = True
+        return keys
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            self._lines.put(line)
+        # The parent is gone. What is half-written is completed by the next sync.
+        threading.Timer(GRACE_S, os._exit, [0]).start()
+        self._lines.put("end")
+
+
+def follow(store_root: Path, tracking_uri: str, suite: str, lock_dir: Path | None, inbox: Inbox) -> str:
+    """Write runs as they end, then all that is missing.
+
+    Returns:
+        The SyncReport, as JSON.
+    """
+    session = Session(Store.open(store_root, create=False), tracking_uri, lock_dir)
+    _try_to_connect(session)  # while the run warms up
+    while not inbox.over:
+        keys = inbox.news()
+        if keys and not inbox.over and _try_to_connect(session):
+            _push(session, suite, keys)
+    return session.sync([suite]).model_dump_json()
+
+
+def _try_to_connect(session: Session) -> bool:
+    try:
+        session.connect()
+    except EnvironmentFault:
+        return False  # said at the end, if it still is so
+    return True
+
+
+def _push(session: Session, suite: str, keys: set[str]) -> None:
+    try:
+        with session.reading():
+            shelf = Shelf(session.store, suite)
+        session.push(shelf, [Item(suite, key, ENDED) for key in sorted(keys)])
+    except EnvironmentFault:
+        return  # these are still missing at the end, and written or counted then
+
+
+def main() -> None:
+    """Read the command line and follow."""
+    parser = argparse.ArgumentParser(prog="dlbench.store.follow")
+    parser.add_argument("store", type=Path)
+    parser.add_argument("uri")
+    parser.add_argument("suite")
+    parser.add_argument("--lock-dir", type=Path)
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when this ends
+    os.nice(NICE)
+    try:
+        report = follow(arguments.store, arguments.uri, arguments.suite, arguments.lock_dir, Inbox())
+    except StoreError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{report}\n")
+    sys.stdout.flush()
+    os._exit(0)  # mlflow's pools and threads have nothing left to say
+
+
+if __name__ == "__main__":
+    main()

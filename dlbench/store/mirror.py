@@ -1,0 +1,106 @@
+"""A run's end of the mirror: starts the process that feeds MLflow, tells it of records, and lets it finish.
+
+Never waits for MLflow while jobs are to be run, and does not import it.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import dlbench
+from dlbench.store.address import is_remote, shown
+from dlbench.store.folder import Store
+from dlbench.store.pending import pending_count
+from dlbench.store.sync import QUIET, SyncReport
+
+LOCAL_PATIENCE_S = 60.0
+"""A database on this machine is drained; some 40 ms a run, so this is a limit for one that is stuck."""
+
+REMOTE_PATIENCE_S = 5.0
+
+
+class Mirror:
+    """The process beside a run. Make one when a plan has something to run; `finish` it in any case.
+
+    Args:
+        store: the run's store.
+        uri: absolute tracking URI (`address.tracking_uri`).
+        suite: name of the suite that is run; it is in the store already.
+        lock_dir: folder of the machine's lock; None: measurements are not waited for.
+    """
+
+    def __init__(self, store: Store, uri: str, suite: str, lock_dir: Path | None = None) -> None:
+        self._store = store
+        self._uri = uri
+        self._suite = suite
+        self.log = store.root / "mlflow" / "follow.log"
+        self.log.parent.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "dlbench.store.follow", str(store.root), uri, suite]
+        if lock_dir is not None:
+            command += ["--lock-dir", str(lock_dir)]
+        with open(self.log, "wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is for the run; this process hears of it from there
+            )
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def tell(self, job_id: str, attempt: int) -> None:
+        """An attempt has its record, and the invocation names it. Returns at once."""
+        self._say(f"job {job_id} {attempt}")
+
+    def finish(self, patience_s: float | None = None) -> SyncReport:
+        """The run is over and its invocation has its final form: wait a little for the rest to be written.
+
+        Args:
+            patience_s: default: until it is done on this machine, a few seconds for a server.
+        """
+        if patience_s is None:
+            patience_s = REMOTE_PATIENCE_S if is_remote(self._uri) else LOCAL_PATIENCE_S
+        self._say("end")
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._process.stdout as stdout:
+            try:
+                self._process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()  # a half-written run is completed by the next sync
+                self._process.wait()
+                why = f"MLflow at {shown(self._uri)} did not take all within {patience_s:g} s"
+                return self._unfinished(why)
+            finally:
+                with suppress(BrokenPipeError):
+                    self._process.stdin.close()
+            line = stdout.read()
+        if self._process.returncode != 0 or not line:
+            return self._unfinished(f"feeding MLflow at {shown(self._uri)} failed (see {self.log})")
+        return SyncReport.model_validate_json(line)
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it ended early: `finish` tells why
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+
+    def _unfinished(self, why: str) -> SyncReport:
+        pending = pending_count(self._store, self._uri, [self._suite])
+        runs = "1 run is" if pending == 1 else f"{pending} runs are"
+        return SyncReport(pending=pending, error=f"{why}: {runs} pending; `dlbench sync` brings them in later.")
+
+
+def _environment() -> dict[str, str]:
+    """One thread, no talk, and the same dlbench; the working folder's files are not modules."""
+    package_root = str(Path(dlbench.__file__).parents[1])
+    path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH"))))
+    single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return {**os.environ, **QUIET, **single, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
