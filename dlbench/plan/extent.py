@@ -1,24 +1,21 @@
 """How much a suite asks for, counted without making any of it; and do its exclusions and baseline mean something?"""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from dlbench.catalog import did_you_mean
+from dlbench.catalog import SINGULAR, did_you_mean
 from dlbench.plan.entries import ReadModel, ReadTask
-from dlbench.plan.fields import VARIED
 from dlbench.plan.grammar import ReadSuite
+from dlbench.plan.merge import over
 from dlbench.plan.nodes import Problems, Spot
-from dlbench.plan.shelves import Shelves
+from dlbench.plan.shelves import Entry, Shelves, shelf_of
 from dlbench.plan.words import show, unknown_key
 from dlbench.schema.base import Json
-from dlbench.schema.suite import CostSettings, ModelEntry, ReportSettings
-from dlbench.schema.train import cost_fields
+from dlbench.schema.suite import CostSettings, ReportSettings
+from dlbench.schema.train import TrainSettings, cost_fields
 
 MAX_JOBS = 100_000
 """Train jobs, and cost jobs, that a suite can ask for; beyond is a slip of the keyboard."""
-
-_FIXED = ("model", "task", "dataset", "precision", "device")
-"""What an exclusion can name besides what varies."""
 
 
 def check_extent(read: ReadSuite, shelves: Shelves, problems: Problems) -> bool:
@@ -79,42 +76,50 @@ def _too_many(jobs: int, kind: str) -> str:
     return f"= {jobs:,} {kind} jobs, more than {MAX_JOBS:,}, the most that a suite can have."
 
 
-def check_exclude(read: ReadSuite, shelves: Shelves, problems: Problems, *, moot_in_file: bool) -> None:
+def check_exclude(read: ReadSuite, shelves: Shelves, overridden: Collection[str], problems: Problems) -> None:
     """Note exclusions that cannot match anything.
 
     Args:
         read: the suite.
         shelves: what is known of its modules.
+        overridden: keys of the suite that were overridden; what the file excludes may be moot because of them.
         problems: takes them.
-        moot_in_file: an exclusion in the file may have become moot, because of an override.
     """
+    moot_in_file = not {"models", "tasks", "train", "vary", "precision", "device"}.isdisjoint(overridden)
     exclude = read.root.child("exclude")
+    if exclude is None:
+        return
     pairs = [_options(read, shelves, task, model) for task in read.tasks for model in read.models_of(task)]
-    known = dict.fromkeys([*_FIXED, *(key for options in pairs for key in options)])
-    for item in exclude.items() if exclude is not None else ():
+    known = dict.fromkeys(key for options in pairs for key in options)
+    for item in exclude.items():
         wanted = item.node.plain()
-        if not isinstance(wanted, dict) or not wanted or (moot_in_file and item.place.in_file):
+        if not isinstance(wanted, dict) or not known or (moot_in_file and item.place.in_file):
             continue
         strange = [key for key in wanted if key not in known]
         for key in strange:
-            if any(key.startswith(prefix) for prefix in VARIED[:-2]) and not did_you_mean(key, known):
-                problems.add(item.at(key), f"{key!r} does not vary in this suite.")
-            else:
-                unknown_key(problems, item, key, known)
+            unknown_key(problems, item, key, known, "nothing is excluded by")
         if not strange and not any(_matches(wanted, options) for options in pairs):
             _tell_unmatched(item, wanted, pairs, problems)
 
 
 def _options(read: ReadSuite, shelves: Shelves, task: ReadTask, model: ReadModel) -> dict[str, list[Json]]:
-    """Key of an exclusion → the values that jobs of a pair have."""
-    return {
+    """Key of an exclusion → the values that jobs of a pair have, varied or not."""
+    datasets = shelves.datasets(task)
+    train = over(over(read.fields.get("train", {}), task.entry.train), model.entry.train)
+    device = str(read.fields.get("device", "auto"))
+    options: dict[str, list[Json]] = {
         "model": [model.entry.label, model.entry.name],
         "task": [task.entry.name],
-        "dataset": [dataset.name for dataset in shelves.datasets(task)],
+        "dataset": [dataset.name for dataset in datasets],
         "precision": [read.fields.get("precision", "fp32")],
-        "device": [read.fields.get("device", "auto")],
-        **{key: list(values) for key, values in _varied(read, shelves, task, model).items()},
+        "device": ["cpu", "cuda"] if device == "auto" else [device, device.partition(":")[0]],
+        **{f"train.{key}": [train.get(key, field.default)] for key, field in TrainSettings.model_fields.items()},
     }
+    entries: list[Entry] = [model.entry, task.entry, *datasets]
+    for entry in entries:
+        for key, value in shelves.defaults(entry).items():
+            options.setdefault(f"{SINGULAR[shelf_of(entry)]}.{key}", []).append(value)
+    return options | {key: list(values) for key, values in _varied(read, shelves, task, model).items()}
 
 
 def _matches(wanted: dict[str, Json], options: dict[str, list[Json]]) -> bool:
@@ -134,20 +139,21 @@ def _tell_unmatched(
     problems.add(item, "no job of this suite is all of this at once, so nothing is excluded.")
 
 
-def check_baseline(read: ReadSuite, problems: Problems, *, moot_in_file: bool) -> None:
-    """Note a baseline that is no contender; one that an override has made moot is dropped."""
+def check_baseline(read: ReadSuite, overridden: Collection[str], problems: Problems) -> None:
+    """Note a baseline that is no contender; one that an override has made moot is dropped.
+
+    Where settings vary, contenders are called by label and setting (`lstm lr=0.001`), so the label may be followed
+    by more.
+    """
     report: ReportSettings | None = read.fields.get("report")
-    labels = {label_of(model.entry): None for task in read.tasks for model in read.models_of(task)}
-    if report is None or report.baseline is None or not labels or report.baseline in labels:
+    labels = {model.entry.label or "": None for task in read.tasks for model in read.models_of(task)}
+    if report is None or report.baseline is None or not labels:
+        return
+    if any(report.baseline == label or report.baseline.startswith(f"{label} ") for label in labels):
         return
     spot = read.root.at("report", "baseline")
-    if moot_in_file and spot.place.in_file:
+    if spot.place.in_file and not {"models", "tasks"}.isdisjoint(overridden):
         read.fields["report"] = ReportSettings()
         return
     near = did_you_mean(report.baseline, labels) or f" They are called: {', '.join(labels)}."
     problems.add(spot, f"no model of this suite is called {report.baseline!r}.{near}")
-
-
-def label_of(model: ModelEntry) -> str:
-    """The label, which reading has always filled in."""
-    return model.label or model.name

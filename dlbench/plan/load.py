@@ -40,10 +40,11 @@ def load_suite(path: Path, overrides: Sequence[str], describe: Ask) -> Suite:
     check_fit(read, shelves, problems)
     small = check_extent(read, shelves, problems)
     wrong = check_params(read, shelves, describe, problems, values=small)
-    check_baseline(read, problems, moot_in_file=bool(overrides))
+    overridden = {text.partition("=")[0].partition(".")[0].strip() for text in overrides}
+    check_baseline(read, overridden, problems)
     if small:
         _check_merged(read, problems)
-        check_exclude(read, shelves, problems, moot_in_file=bool(overrides))
+        check_exclude(read, shelves, overridden, problems)
         check_pairs(read, shelves, wrong, describe, problems)
     problems.raise_if_any()
     return read.suite()

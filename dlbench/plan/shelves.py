@@ -39,6 +39,12 @@ class Shelves:
         schema = self.answers.get((shelf_of(entry), entry.name), {}).get("schema", {})
         return tuple(schema.get("properties", ()))
 
+    def defaults(self, entry: Entry) -> dict[str, Json]:
+        """Parameters of an entry as far as they can be told without validating them: defaults, preset, its own."""
+        answer = self.answers.get((shelf_of(entry), entry.name), {})
+        preset = answer.get("presets", {}).get(entry.preset, {}) if isinstance(entry, ModelEntry) else {}
+        return {**answer.get("defaults", {}), **preset, **entry.params}
+
     def datasets(self, task: ReadTask) -> tuple[DatasetEntry, ...]:
         """The datasets of a task in order of preference: the suite's, or else the task's own."""
         if task.entry.dataset:
@@ -127,13 +133,23 @@ def check_params(read: ReadSuite, shelves: Shelves, describe: Ask, problems: Pro
     probes += _varied_probes(read, shelves, problems, values=values)
     requests = [_request(probe, shelves, read.plugins) for probe in probes]
     answers = ask_once(requests, describe)
-    wrong = {probe.spot.path for probe, answer in zip(probes, answers, strict=True) if answer["errors"]}
+    wrong = set()
     for probe, answer in zip(probes, answers, strict=True):
+        if errors := _errors(answer):
+            wrong.add(probe.spot.path)
         if probe.varied is None:
-            _tell_own(probe, answer["errors"], read, shelves, problems)
+            _tell_own(probe, errors, read, shelves, problems)
         else:
-            _tell_varied(probe, answer["errors"], problems)
+            _tell_varied(probe, errors, problems)
     return wrong
+
+
+def _errors(answer: dict[str, Json]) -> list[Error]:
+    """Errors of an answer; a validator of a plugin that breaks is one, too."""
+    if "error" in answer:
+        return [{"loc": (), "message": _one_line(answer["error"]), "type": "value_error"}]
+    errors: list[Error] = answer["errors"]
+    return errors
 
 
 def _request(probe: _Probe, shelves: Shelves, plugins: Json) -> dict[str, Json]:
@@ -212,7 +228,10 @@ def check_pairs(read: ReadSuite, shelves: Shelves, wrong: set[str], describe: As
             about_model = {"name": model.entry.name, "preset": model.entry.preset, "params": model.entry.params}
             requests.append({"what": "pair", "task": about_task, "model": about_model, "plugins": read.plugins})
     for (task, model), answer in zip(pairs, ask_once(requests, describe), strict=True):
-        if not answer["accepts"]:
+        if "error" in answer:
+            text = f"whether it can do {task.entry.name} cannot be told: {_one_line(answer['error'])}"
+            problems.add(model.spot, text)
+        elif not answer["accepts"]:
             text = f"the model {model.entry.name!r} cannot do {task.entry.name} ({answer['offers']})."
             problems.add(model.spot, text, "`models:` below a task names the models of this task alone.")
 

@@ -153,6 +153,7 @@ def _status(
 
 
 def hashed(text: str) -> str:
+    """`sha256:…` over a text."""
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

@@ -22,6 +22,7 @@ _EXPECTED = {
     "dict": "a mapping (`key: value`)",
     "model": "a mapping (`key: value`)",
 }
+_PLAINER = {"greater than or equal to": "at least", "less than or equal to": "at most", "greater than": "more than"}
 
 Error = Mapping[str, Json]
 """One error of pydantic: `{"loc": keys, "message": …, "type": …}`."""
@@ -137,7 +138,10 @@ def _said(kind: str, message: str, loc: Sequence[str | int]) -> str:
         return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind in ("too_short", "too_long"):
         return re.sub(r"^\S+ should have (.*?) after validation.*", r"must have \1", message)
-    return re.sub(r"^(Input|String|Value) should ", "must ", message)
+    message = re.sub(r"^(Input|String|Value) should ", "must ", message)
+    for clumsy, plain in _PLAINER.items():
+        message = message.replace(clumsy, plain)
+    return message
 
 
 def _near(texts: Sequence[str], given: Json) -> str:
