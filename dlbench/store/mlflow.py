@@ -21,11 +21,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dlbench.errors import EnvironmentFault
 from dlbench.store.address import database, shown
-from dlbench.store.runs import PARENT, STATE, Point, Run, key_of
+from dlbench.store.runs import PARENT, STATE, Found, Point, Run, key_of
 
 METRICS_A_BATCH = 800  # MLflow takes 1000 things at once, 100 params and 100 tags among them
 PARAMS_A_BATCH = 100
 FOUND_A_PAGE = 1000
+EXPERIMENT_KIND = "custom_model_development"  # MLflow's pages open with runs and charts, not with traces and judges
 
 # Left alone, mlflow asks a database that refuses it ten times, for 102 s.
 database_utils.MAX_RETRY_COUNT = 2
@@ -36,14 +37,6 @@ class Experiment(NamedTuple):
 
     id: str
     identity: str
-
-
-class Found(NamedTuple):
-    """A run that MLflow has."""
-
-    run_id: str
-    whole: bool
-    state: str | None
 
 
 class Tracker:
@@ -64,8 +57,8 @@ class Tracker:
                 create_database(self._database)
             self._client = MlflowClient(tracking_uri=uri)
 
-    def experiment(self, name: str) -> Experiment:
-        """The experiment of a suite, made if there is none.
+    def experiment(self, name: str, description: str) -> Experiment:
+        """The experiment of a suite, made with that description if there is none.
 
         Raises:
             EnvironmentFault: it was deleted, or MLflow does not answer.
@@ -75,8 +68,9 @@ class Tracker:
             if found is None:
                 # An SQLite client would put artifacts below the folder that it happens to run in.
                 root = str(self._database.parent / "mlartifacts" / name) if self._database else None
+                tags = {"mlflow.note.content": description, "mlflow.experimentKind": EXPERIMENT_KIND}
                 with suppress(MlflowException):  # another process was quicker
-                    self._client.create_experiment(name, artifact_location=root)
+                    self._client.create_experiment(name, root, tags)
                 found = self._client.get_experiment_by_name(name)
             if found is None:
                 raise EnvironmentFault(f"MLflow at {shown(self.uri)} does not make the experiment {name!r}.")

@@ -47,6 +47,7 @@ class Shelf:
     def __init__(self, store: Store, suite: str) -> None:
         self.store = store
         self.suite = suite
+        self.description = store.suite(suite).description
         self.entries = {entry.job.id: entry for entry in store.entries(suite)}
         self.invocations = {invocation.id: invocation for invocation in store.invocations(suite)}
         self._made_in = {

@@ -28,6 +28,7 @@ LONGEST_PARAM = 500  # what servers before MLflow 2.8 take
 LONGEST_TAG = 5000
 LONGEST_DIGEST = 36
 MOST_POINTS = 1000  # of one curve; all of them are in the attached CSV
+AXES = frozenset({"step", "epoch", "elapsed_s"})  # of a curve: MLflow draws over steps and time
 MIRRORED_ROLES = frozenset({"curve", "model_card", "samples"})  # the rest stays in the store: it can be large
 
 _STATUS: Mapping[Status, str] = {"ok": "FINISHED", "pruned": "FINISHED", "interrupted": "KILLED"}
@@ -50,6 +51,19 @@ class Input(NamedTuple):
     source: str
     profile: str
     context: str
+
+
+class Found(NamedTuple):
+    """A run that MLflow has.
+
+    Attributes:
+        whole: it was written to its end, or deleted by someone who does not want it.
+        state: of an invocation: what it shows (`dlbench.store.pending`).
+    """
+
+    run_id: str
+    whole: bool
+    state: str | None
 
 
 @dataclass(frozen=True)
@@ -246,7 +260,7 @@ def _curves(record: Record, folder: Path, started_ms: int) -> Iterator[Point]:
             continue
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        columns = [column for column in (rows[0] if rows else ()) if column not in ("step", "elapsed_s")]
+        columns = [column for column in (rows[0] if rows else ()) if column not in AXES]
         for name, column in _clean_names({f"curve/{column}": column for column in columns}).items():
             yield from _curve(rows, column, name, started_ms)
 

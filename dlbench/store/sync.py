@@ -19,10 +19,10 @@ from dlbench.schema.invocation import Invocation
 from dlbench.store.address import available, is_remote, shown, unreachable
 from dlbench.store.folder import Store
 from dlbench.store.pending import ENDED, KILLED, RUNNING, Item, Ledger, Shelf, split
-from dlbench.store.runs import STORE, SUITE, Run, identity_of, of_attempt, of_invocation
+from dlbench.store.runs import STATE, STORE, SUITE, Found, Run, identity_of, of_attempt, of_invocation
 
 if TYPE_CHECKING:
-    from dlbench.store.mlflow import Experiment, Found, Tracker
+    from dlbench.store.mlflow import Experiment, Tracker
 
 SEARCH_ALL_FROM = 20
 """With so many runs to write, one search for all that MLflow has is quicker than one for each."""
@@ -186,7 +186,7 @@ class Push:
         self.session = session
         self.shelf = shelf
         with session.sending():
-            self.experiment: Experiment = session.tracker.experiment(shelf.suite)
+            self.experiment: Experiment = session.tracker.experiment(shelf.suite, shelf.description)
         self._found: dict[str, Found] | None = None
 
     def write(self, items: list[Item]) -> None:
@@ -263,14 +263,14 @@ class Push:
             record = None
         return record.status if record is not None else "lost"
 
-    def _find(self, key: str) -> "Found | None":
+    def _find(self, key: str) -> Found | None:
         if self._found is None:
             with self.session.sending():
                 identity = identity_of(self.session.store.id, self.shelf.suite, key)
                 return self.session.tracker.find(self.experiment, identity).get(key)
         return self._found.get(key)
 
-    def _put(self, item: Item, run: Run, found: "Found | None", parent: str | None) -> str:
+    def _put(self, item: Item, run: Run, found: Found | None, parent: str | None) -> str:
         with self.session.sending():
             run_id: str = self.session.tracker.put(self.experiment, run, found, parent)
         name = (item.suite, item.key)
@@ -278,6 +278,8 @@ class Push:
             self.session.created.add(name)
         elif name not in self.session.created:
             self.session.updated.add(name)
+        if self._found is not None:
+            self._found[item.key] = Found(run_id, run.status is not None, run.tags.get(STATE))
         self._note(item, run_id)
         return run_id
 

@@ -219,20 +219,20 @@ def test_a_sync_killed_at_any_point_is_completed_by_the_next(store: Store, uri: 
 
 
 def test_two_syncs_at_once_write_every_run_once(store: Store, uri: str) -> None:
-    lines = [entry("gru", seed) for seed in range(12)]
+    lines = [entry("gru", seed) for seed in range(25)]  # more than are searched for one by one
     store.write_suite(store.suite("s"), lines)
     _full(store, lines)
     body = "os.write(1, sync(root, uri).model_dump_json().encode() + b'\\n')"
     reports = [SyncReport.model_validate_json(line) for line in _in_children(body, store, uri, 2, together=True)]
-    assert sum(report.created for report in reports) == 13
+    assert sum(report.created for report in reports) == 26
     assert all(report.pending == 0 and report.error is None for report in reports)
     client = _client(uri)
-    assert len(client.search_runs([client.get_experiment_by_name("s").experiment_id])) == 13
+    assert len(client.search_runs([client.get_experiment_by_name("s").experiment_id])) == 26
 
 
 def test_the_database_is_made_once_by_processes_that_start_together(store: Store, tmp_path: Path) -> None:
     (tmp_path / ".mlflow.db.new").write_bytes(b"left by one that was killed")
-    body = "os.write(1, Tracker(uri).experiment('s').identity.encode() + b'\\n')"
+    body = "os.write(1, Tracker(uri).experiment('s', '').identity.encode() + b'\\n')"
     answers = _in_children(body, store, f"sqlite:///{tmp_path / 'mlflow.db'}", 4, together=True)
     assert len(answers) == 4
     assert len(set(answers)) == 1
