@@ -1,0 +1,1 @@
+"""Shelf: where the folders of jobs are worked."""

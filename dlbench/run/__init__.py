@@ -1,0 +1,1 @@
+"""Running jobs: from a source's entries to their records."""
