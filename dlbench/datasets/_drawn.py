@@ -17,7 +17,8 @@ ROUND = 2**14
 """Draws asked for at once: enough to be quick with numpy, little enough to be small in memory."""
 
 ROUNDS = 2000
-"""After so many rounds without enough distinct draws the parameters ask for what does not exist."""
+FRUITLESS = 50
+"""After so many rounds in all, or so many on end with nothing new, the parameters ask for what hardly exists."""
 
 
 def splits(
@@ -38,13 +39,15 @@ def splits(
     stream = np.random.RandomState(seed)
     wanted = train + val + test
     found: dict[str, int] = {}
-    for _ in range(ROUNDS):
+    rounds = fruitless = 0
+    while len(found) < wanted:
+        if rounds == ROUNDS or fruitless == FRUITLESS:
+            raise DataError(f"{what}: {rounds * ROUND:,} draws gave {len(found):,} different examples, not {wanted:,}")
+        before = len(found)
         texts, labels = draw(stream, ROUND)
         found.update(zip(texts, labels.tolist(), strict=True))
-        if len(found) >= wanted:
-            break
-    else:
-        raise DataError(f"{what}: {ROUND * ROUNDS:,} draws gave {len(found):,} different examples, not {wanted:,}")
+        rounds += 1
+        fruitless = fruitless + 1 if len(found) == before else 0
     # Frequent examples are found first, so the order of finding must not decide the split.
     taken = stream.permutation(len(found))[:wanted]
     all_texts, all_labels = list(found), np.fromiter(found.values(), np.int64, len(found))

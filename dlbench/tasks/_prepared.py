@@ -48,7 +48,7 @@ def prepared(key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
 def _read(path: Path, key: str) -> Arrays | None:
     """The arrays of a file, or None; a zip archive carries a checksum of every member, which reading compares."""
     try:
-        with np.load(path) as archive:
+        with open(path, "rb") as file, np.load(file) as archive:
             arrays = {name: archive[name] for name in archive.files}
         if str(arrays.pop("key")) != key:
             return None

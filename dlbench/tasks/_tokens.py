@@ -79,23 +79,23 @@ def _provisional(texts: Sequence[str], tokenize: Callable[[str], list[str]], see
 def subwords(
     splits: Mapping[str, Sequence[str]], max_length: int, vocabulary: int, min_frequency: int
 ) -> tuple[dict[str, Ragged], int]:
-    """Byte pairs of lower-case words (Sennrich et al. 2016), merged as the training split has them.
+    """Pairs of bytes in lower-case words (Sennrich et al. 2016), merged as the training split has them.
 
     Arguments and answer as in `words`; `min_frequency` is that of a merged pair.
     """
     # The worker has the threads that its job was given; the tokenizer would take all.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE(unk_token=SPECIALS[UNKNOWN]))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
+    )
+    # The start of a word is marked by a byte of its own. The trainer's mark for its continuation
+    # (`continuing_subword_prefix`) would give out ids in another order in every process.
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        min_frequency=min_frequency,
-        special_tokens=list(SPECIALS),
-        continuing_subword_prefix="##",
-        show_progress=False,
+        vocab_size=vocabulary, min_frequency=min_frequency, special_tokens=list(SPECIALS), show_progress=False
     )
     tokenizer.train_from_iterator(splits["train"], trainer)
     tokenizer.enable_truncation(max_length)

@@ -1,0 +1,79 @@
+"""What every task on the shelf promises, over its last dataset, which is built in."""
+
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from dlbench.catalog import Catalog
+from dlbench.contracts import Task
+from dlbench.schema import base
+from dlbench.worker.data import BoundDataset
+
+CATALOG = Catalog()
+NAMES = CATALOG.names("tasks")
+SIZES = {"train": 50, "val": 20, "test": 30}
+
+
+def build(name: str) -> Task:
+    module = CATALOG.load("tasks", name)
+    dataset = CATALOG.load("datasets", module.DATASETS[-1])
+    params = dataset.Params(**{f"{split}_size": size for split, size in SIZES.items()})
+    return module.build(module.Params(), BoundDataset(dataset, params, None, "sha256:contract"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_declares_what_it_is(name: str) -> None:
+    module = CATALOG.load("tasks", name)
+    assert isinstance(module.REVISION, int)
+    assert issubclass(module.Params, base.Params)
+    assert all(name in CATALOG.load("datasets", dataset).TASKS for dataset in module.DATASETS)
+    assert not CATALOG.load("datasets", module.DATASETS[-1]).FILES, "the last dataset must be built in"
+    assert len(CATALOG.summary("tasks", name)) > 20
+    assert all(field.description for field in module.Params.model_fields.values())
+    with pytest.raises(ValidationError):
+        module.Params(no_such_parameter=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_outline_agrees_with_what_is_built(name: str) -> None:
+    module = CATALOG.load("tasks", name)
+    outline = module.outline(module.Params()).model_dump()
+    built = build(name).signature.model_dump()
+    for side in ("input", "output"):
+        assert all(value in (None, built[side][key]) for key, value in outline[side].items())
+        assert None not in built[side].values()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_comes_once_in_an_order_that_the_generator_draws(name: str) -> None:
+    task = build(name)
+    assert task.sizes == SIZES
+    for split, size in SIZES.items():
+        for generator in (None, torch.Generator().manual_seed(0)):
+            batches = list(task.batches(split, 16, generator))
+            assert len(batches) == math.ceil(size / 16)
+            assert sorted(row for batch in batches for row in batch["index"].tolist()) == list(range(size))
+    orders = [
+        [
+            row
+            for batch in task.batches("train", 16, torch.Generator().manual_seed(seed))
+            for row in batch["index"].tolist()
+        ]
+        for seed in (0, 0, 1)
+    ]
+    assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_kept_has_a_row_for_every_example(name: str) -> None:
+    task = build(name)
+    classes = task.signature.output.classes
+    predictions = torch.randn(SIZES["test"], classes, generator=torch.Generator().manual_seed(0)).log_softmax(1)
+    columns = task.keep(predictions, "test")
+    assert {"target", "predicted"} <= set(columns)
+    assert {len(column) for column in columns.values()} == {SIZES["test"]}
+    metrics = task.score(predictions, "test")
+    assert all(not metric.name.startswith(("val_", "test_")) for metric in metrics)
+    assert metrics[0].better in ("higher", "lower")
