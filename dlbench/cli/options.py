@@ -14,17 +14,17 @@ Overrides = Annotated[
 Store = Annotated[
     Path, typer.Option("--store", envvar="DLBENCH_STORE", help="Folder of jobs and records.", show_default=True)
 ]
-Offline = Annotated[bool, typer.Option("--offline", envvar="DLBENCH_OFFLINE", help="Never touch the network.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network. Also DLBENCH_OFFLINE=1.")]
 Mirror = Annotated[
     str | None,
-    typer.Option("--mirror", envvar="DLBENCH_DATA_MIRROR", help="Folder or http base that holds <dataset>/<file>."),
+    typer.Option("--mirror", help="Folder or http base that holds <dataset>/<file>. Also DLBENCH_DATA_MIRROR."),
 ]
 Unofficial = Annotated[
     bool,
     typer.Option(
         "--unofficial-data",
-        envvar="DLBENCH_UNOFFICIAL_DATA",
-        help="Use mirrored files whose digest is not the official one; everything says so.",
+        help="Use mirrored files whose digest is not the official one; plan, record and report say so. "
+        "Also DLBENCH_UNOFFICIAL_DATA=1.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Data as JSON on stdout.")]
@@ -38,3 +38,4 @@ ReResolve = Annotated[
 ]
 
 STORE = Path(".dlbench")
+"""Default of `--store`, below the working folder."""

@@ -9,11 +9,11 @@ PHASES = ("infer", "decode", "sample")
 
 LEAST_STEPS = 20
 MOST_STEPS = 400
-LIMIT_S = 2.0
+LIMIT_S = 1.0
 
 
 class Latency:
-    """Up to 400 steps or 2 s, whichever comes first, but at least 20 steps."""
+    """Up to 400 steps or 1 s, whichever comes first, but at least 20 steps."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig

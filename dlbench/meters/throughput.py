@@ -10,13 +10,13 @@ from dlbench.schema.metric import Metric
 REVISION = 1
 PHASES = ("train", "infer", "decode", "sample")
 
-WINDOW_S = 0.2
+WINDOW_S = 0.1
 LEAST_WINDOWS = 5
-LIMIT_S = 4.0
+LIMIT_S = 2.0
 
 
 class Throughput:
-    """Windows of at least 0.2 s and one pass over the batches, until five or more agree within 5 %, or 4 s are over."""
+    """Windows of at least 0.1 s and one pass over the batches, until five or more agree within 5 %, or 2 s are over."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig

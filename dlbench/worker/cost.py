@@ -10,7 +10,7 @@ from dlbench.worker.rig import PhaseRig, cost_batches, memory_in_use
 from dlbench.worker.watch import Watch
 
 LEAST_WARM_UP_STEPS = 3
-WARM_UP_S = 0.3
+WARM_UP_S = 0.2
 ORDER = ("model", "infer", "decode", "sample", "train")
 """Training comes last: it leaves gradients and optimiser state behind, which would count as inference memory."""
 

@@ -1,12 +1,14 @@
 """What is on the shelves: answers about modules, parameters and this machine, for a parent that has no torch."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dlbench.catalog import Catalog
 from dlbench.errors import DlbenchError
 from dlbench.worker import machine, show
 from dlbench.worker.build import set_threads
+from dlbench.worker.data import BoundDataset
 from dlbench.worker.params import check_params
 
 
@@ -14,8 +16,8 @@ def describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Answer every request; a request that cannot be answered gets `{"error": message}`.
 
     Requests: `{"what": "module", shelf, name}`, `{"what": "params", shelf, name, preset, params}`,
-    `{"what": "pair", task, model}`, `{"what": "show", name, preset, params}`, `{"what": "machine"}`; all but the last
-    may carry `plugins`.
+    `{"what": "pair", task, model}`, `{"what": "show", name, preset, params, dataset}` (`dataset` is None or has name,
+    params, root, digest and task), `{"what": "machine"}`; all but the last may carry `plugins`.
     """
     set_threads(1)
     return [_answer(request) for request in requests]
@@ -59,7 +61,13 @@ def _pair(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
-    return show.show_model(catalog, request["name"], request.get("preset"), request["params"])
+    signature = None
+    if (given := request.get("dataset")) is not None:
+        dataset = catalog.load("datasets", given["name"])
+        bound = BoundDataset(dataset, dataset.Params(**given["params"]), given["root"] and Path(given["root"]), given["digest"])
+        task = catalog.load("tasks", given["task"])
+        signature = task.build(task.Params(), bound).signature
+    return show.show_model(catalog, request["name"], request.get("preset"), request["params"], signature)
 
 
 def _machine(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,17 @@ from dlbench.schema.signature import Image, Pair, Signature, Tokens, Vector
 from dlbench.worker.params import check_params
 
 
-def show_model(catalog: Catalog, name: str, preset: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+def show_model(
+    catalog: Catalog, name: str, preset: str | None, params: Mapping[str, Any], signature: Signature | None = None
+) -> dict[str, Any]:
     """Parameters, buffers, operations, parameter values with defaults, presets.
+
+    Args:
+        catalog: the shelves.
+        name: of the model.
+        preset: of the model; its parameters come first.
+        params: over the preset's.
+        signature: of a task; default: that of the preset's own paper.
 
     Raises:
         UsageError: the parameters or the preset do not fit; every problem is named.
@@ -25,7 +34,9 @@ def show_model(catalog: Catalog, name: str, preset: str | None, params: Mapping[
     checked = check_params(catalog, "models", name, preset, params)
     if checked["errors"]:
         raise UsageError("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['message']}" for e in checked["errors"]))
-    signature = module.signature(preset)
+    signature = signature or module.signature(preset)
+    if not module.accepts(signature):
+        raise UsageError(f"model {name!r} is not made for {signature}")
     complete = module.Params.model_validate(checked["params"])
     with torch.device("meta"):
         model = module.build(complete, signature)

@@ -1,0 +1,97 @@
+"""`dlbench results`: what a suite has found, as a table or as data."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlbench.cli.console import as_json, out, say
+from dlbench.cli.options import STORE, Json, Store, Suite
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dlbench.analyze.contenders import Arena, Contender
+    from dlbench.analyze.results import Results
+    from dlbench.schema.record import Result
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: dlbench results rnn_vs_transformer --csv > results.csv")(results)
+
+
+def results(
+    suite: Suite,
+    store: Store = STORE,
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="A line for each job, as CSV on stdout.")] = False,
+) -> None:
+    """Show what a suite has found: a table of contenders, or every record with --json or --csv."""
+    import sys
+
+    from dlbench.cli.wiring import suite_name
+    from dlbench.store.folder import Store as Folder
+
+    folder = Folder.open(store, create=False)
+    name = suite_name(folder, suite)
+    if json:
+        as_json([_joined(result, name) for result in folder.results(name) if result.record is not None])
+        return
+    from dlbench.cli.report import load
+
+    found = load(folder, name)
+    if csv:
+        from dlbench.report.table import csv_text
+
+        sys.stdout.write(csv_text(found))
+        return
+    console = out()
+    for arena in found.arenas:
+        console.print(_table(found, arena))
+    missing = sum(result.status == "missing" for result in found.results)
+    if missing:
+        say(f"{missing} jobs have not run yet: dlbench run goes on with them")
+
+
+def _joined(result: "Result", suite: str) -> dict[str, object]:
+    """A record joined with what the suite's index says of it."""
+    assert result.record is not None
+    joined = result.record.model_dump(mode="json", by_alias=True)
+    joined["model"]["label"] = result.entry.label
+    return {**joined, "suite": suite, "study": result.entry.study, "varied": result.entry.varied}
+
+
+def _table(results: "Results", arena: "Arena") -> "Table":
+    """One task on one dataset: a row for each contender, the best first."""
+    from rich.table import Table
+
+    from dlbench.analyze.verdict import score_name
+
+    sizes = arena.batch_sizes
+    speeds = [f"infer/s, batch {size}" for size in sizes]
+    table = Table("model", score_name(arena), "n", "against baseline", *speeds, "parameters", title=arena.title)
+    ranked = list(arena.ranked)
+    for contender in ranked + [c for c in arena.contenders if c not in ranked]:
+        table.add_row(*_row(results, arena, contender, sizes))
+    return table
+
+
+def _row(results: "Results", arena: "Arena", contender: "Contender", sizes: tuple[int, ...]) -> list[str]:
+    from dlbench.analyze.quantities import significant
+    from dlbench.analyze.summary import summarise_rounds
+    from dlbench.analyze.verdict import score_text
+
+    values = contender.values(arena.score.name) if arena.score else {}
+    comparison = results.comparison(contender)
+    verdict = "baseline" if contender.label == results.baseline_label(arena) else ""
+    cells = [
+        contender.name,
+        score_text(arena, contender) if values else "no result",
+        str(len(values)),
+        comparison.paired.word if comparison else verdict,
+    ]
+    for size in sizes:
+        speed = summarise_rounds(list(contender.rounds("infer_throughput", size).values()))
+        cells.append(f"{speed.median:,.0f}" if speed else "")
+    counts = {n for size in sizes for n in contender.rounds("parameters", size).values()}
+    return [*cells, f"{counts.pop():,.0f}" if len(counts) == 1 else ", ".join(map(significant, counts))]

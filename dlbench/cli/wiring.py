@@ -1,0 +1,129 @@
+"""What the commands share: the warm process, the describer on top of it, and plans."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dlbench
+from dlbench.errors import UsageError
+from dlbench.schema.base import Json
+
+if TYPE_CHECKING:
+    from dlbench.executors._warm import Warm
+    from dlbench.plan.data import DataOptions
+    from dlbench.plan.describe import Describer
+    from dlbench.store.folder import Store
+
+
+def cache() -> Path:
+    """Folder of what dlbench remembers between calls."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("dlbench")
+
+
+@contextmanager
+def describing() -> Iterator[tuple["Warm", "Describer"]]:
+    """The warm process (started only when something is asked of it) and the describer that asks it."""
+    from dlbench.executors._warm import Warm
+    from dlbench.plan.describe import Describer
+
+    warm = Warm()
+    try:
+        yield warm, Describer(lambda requests: warm.describe(list(requests)), cache() / "describe")
+    finally:
+        warm.close()
+
+
+def data_options(mirror: str | None, offline: bool, unofficial: bool) -> "DataOptions":
+    """Where data may come from: flags, then the environment."""
+    from dlbench.plan.data import DataOptions
+
+    return DataOptions.from_environment(mirror, offline or None, unofficial or None)
+
+
+def answered(answer: dict[str, Json]) -> dict[str, Json]:
+    """An answer of a describer.
+
+    Raises:
+        UsageError: it is an error.
+    """
+    if "error" in answer:
+        raise UsageError(str(answer["error"]))
+    return answer
+
+
+def suite_name(store: "Store", suite: str) -> str:
+    """The name of a suite in the store, given as that name or as its file.
+
+    Raises:
+        UsageError: the store knows no such suite.
+    """
+    from dlbench.catalog import did_you_mean
+
+    known = store.suites()
+    name = _name_in_file(Path(suite)) if Path(suite).suffix in (".yaml", ".yml") else suite
+    if name not in known:
+        raise UsageError(
+            f"the store {store.root} has nothing of a suite {name!r}.{did_you_mean(name, known)} "
+            + (f"It has {', '.join(known)}." if known else "It is empty: `dlbench run SUITE` fills it.")
+        )
+    return name
+
+
+def _name_in_file(path: Path) -> str:
+    """The `name:` of a suite file; the file may have errors elsewhere."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    for line in lines:
+        if line.startswith("name:"):
+            return line.removeprefix("name:").partition("#")[0].strip().strip("'\"")
+    return path.stem
+
+
+def command_line() -> str:
+    """The command as the user gave it."""
+    return shlex.join(["dlbench", *sys.argv[1:]])
+
+
+def code() -> dict[str, Json]:
+    """Version of dlbench, and the git commit of the working folder, if it is in a repository."""
+    found: dict[str, Json] = {"dlbench": dlbench.__version__, "git_commit": None, "git_dirty": None}
+    try:
+        found["git_commit"] = _git("rev-parse", "HEAD")
+        found["git_dirty"] = bool(_git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return found  # no git, or no repository: then there is no commit to name
+    return found
+
+
+def _git(*arguments: str) -> str:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    answer = subprocess.run(
+        ["git", *arguments], capture_output=True, text=True, check=True, timeout=5, env=environment
+    )
+    return answer.stdout.strip()
+
+
+def parse_assignments(pairs: Sequence[str]) -> dict[str, Json]:
+    """`hidden_size=64 preset=base` → a mapping; values are YAML 1.2.
+
+    Raises:
+        UsageError: a pair has no `=`.
+    """
+    from ruamel.yaml import YAML
+
+    found: dict[str, Json] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{pair!r} is not KEY=VALUE")
+        found[key] = YAML(typ="safe", pure=True).load(value)
+    return found

@@ -1,0 +1,275 @@
+"""The warm process: imports torch once, then forks a child for each thing asked of it.
+
+Requests come as lines of JSON on standard input, answers leave as lines on standard output:
+
+    {"do": "work", "folder": …, "environment": {…}}    → {"started": folder, "pid": …}, {"ended": folder, "how": …}
+    {"do": "kill", "folder": …}                        → its {"ended": …} comes at once
+    {"do": "describe" | "check", "number": …, "asked": …} → {"number": …, "value": …} or {"number": …, "error": …}
+
+It never runs an operator and never touches CUDA, so that its children can. It blocks until something happens. A
+child leads a process group; the group goes when the child does, and all goes when the parent does.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dlbench.errors import DlbenchError
+from dlbench.worker.lifeline import hold_on, holding_on
+
+PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+"""Threads that wait for others sleep instead of spinning; must be set before torch loads its OpenMP."""
+
+SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1"}
+"""numpy would start threads when it is imported, and only the forking thread lives on in a child."""
+
+CHUNK_BYTES = 1 << 16
+
+
+def ending(status: int) -> str:
+    """How a process ended, in words: `exit code 1` or `killed by signal 9 (SIGKILL)`.
+
+    Args:
+        status: exit code, or minus the number of a signal (as `os.waitstatus_to_exitcode` has it).
+    """
+    if status >= 0:
+        return f"exit code {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = "unnamed"
+    return f"killed by signal {-status} ({name})"
+
+
+@dataclass
+class Child:
+    """A forked child.
+
+    Attributes:
+        folder: of the job it works; None for a child that answers.
+        number: of the request it answers.
+        pipe: where its answer comes from.
+    """
+
+    pid: int
+    folder: str | None = None
+    number: int | None = None
+    pipe: int | None = None
+    said: bytearray = field(default_factory=bytearray)
+
+
+class Warm:
+    """The serving loop.
+
+    Args:
+        functions: what each kind of request calls, `module:function`, imported in the child.
+        lifeline: read end of the parent's lifeline.
+        requests: descriptor of the requests.
+        answers: descriptor of the answers.
+    """
+
+    def __init__(self, functions: dict[str, str], lifeline: int, requests: int, answers: int) -> None:
+        self._functions = functions
+        self._lifeline, self._requests, self._answers = lifeline, requests, answers
+        self._children: dict[int, Child] = {}
+        self._unread = b""
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._waker = os.pipe()
+        for fd in (self._woken, self._waker):
+            os.set_blocking(fd, False)
+
+    def serve(self) -> None:
+        """Serve until the parent closes the requests, or dies."""
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector.register(self._requests, selectors.EVENT_READ, self._take_requests)
+        self._selector.register(self._lifeline, selectors.EVENT_READ, self._leave)
+        self._selector.register(self._woken, selectors.EVENT_READ, self._reap)
+        self._answer({"ready": True})
+        while True:
+            for key, _ in self._selector.select():
+                key.data()
+
+    def _leave(self) -> None:
+        for child in self._children.values():
+            _kill_group(child.pid)
+        os._exit(0)
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        data = memoryview(json.dumps(message).encode() + b"\n")
+        while data:
+            try:
+                data = data[os.write(self._answers, data) :]
+            except BrokenPipeError:
+                self._leave()
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def _take_requests(self) -> None:
+        data = os.read(self._requests, CHUNK_BYTES)
+        if not data:
+            self._leave()
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            request = json.loads(line)
+            if request["do"] == "work":
+                self._work(request["folder"], request["environment"])
+            elif request["do"] == "kill":
+                self._kill(request["folder"])
+            else:
+                self._ask(request["do"], request["number"], request["asked"])
+
+    def _work(self, folder: str, environment: dict[str, str]) -> None:
+        def run() -> None:
+            log = os.open(f"{folder}/log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.environ.update(environment)
+            _function(self._functions["work"])(Path(folder))
+
+        pid = self._fork(run)
+        self._children[pid] = Child(pid, folder=folder)
+        self._answer({"started": folder, "pid": pid})
+
+    def _kill(self, folder: str) -> None:
+        for child in self._children.values():
+            if child.folder == folder:
+                _kill_group(child.pid)
+
+    def _ask(self, what: str, number: int, asked: Any) -> None:
+        pipe, out = os.pipe()
+
+        def run() -> None:
+            with os.fdopen(out, "wb") as file:
+                file.write(json.dumps(_reply(self._functions[what], asked)).encode())
+
+        pid = self._fork(run)
+        os.close(out)
+        child = self._children[pid] = Child(pid, number=number, pipe=pipe)
+        self._selector.register(pipe, selectors.EVENT_READ, lambda: self._listen(child))
+
+    def _listen(self, child: Child) -> None:
+        assert child.pipe is not None
+        data = os.read(child.pipe, CHUNK_BYTES)
+        child.said += data
+        if not data:
+            self._selector.unregister(child.pipe)
+            os.close(child.pipe)
+            child.pipe = None
+
+    # --- children ---------------------------------------------------------------------------------------------
+
+    def _fork(self, run: Callable[[], None]) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        warm = os.getpid()
+        pid = os.fork()
+        if pid:
+            with contextlib.suppress(OSError):  # both sides do it, so that the group is there for whoever is first
+                os.setpgid(pid, pid)
+            return pid
+        code = 1
+        try:
+            self._settle_in(warm)
+            run()
+            code = 0
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(Exception):  # a full disk must not keep the child alive
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+    def _settle_in(self, warm: int) -> None:
+        """Become a process of its own: group, signals, descriptors, lifeline."""
+        os.setpgid(0, 0)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._selector.close()
+        others = [child.pipe for child in self._children.values() if child.pipe is not None]
+        for fd in (self._answers, self._woken, self._waker, *others):
+            os.close(fd)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, self._requests)
+        os.close(nothing)
+        hold_on(self._lifeline, warm)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._woken, 512):
+                pass
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            child = self._children.pop(pid)
+            _kill_group(pid)  # what the child left behind
+            how = ending(os.waitstatus_to_exitcode(status))
+            if child.folder is not None:
+                self._answer({"ended": child.folder, "how": how})
+            else:
+                while child.pipe is not None:
+                    self._listen(child)
+                self._answer(_last_words(child, how))
+
+
+def _last_words(child: Child, how: str) -> dict[str, Any]:
+    try:
+        said = json.loads(bytes(child.said))
+    except ValueError:
+        said = {"error": {"class": "", "message": f"the child that should answer ended: {how}"}}
+    return {"number": child.number, **said}
+
+
+def _reply(function: str, asked: Any) -> dict[str, Any]:
+    try:
+        return {"value": _function(function)(asked)}
+    except DlbenchError as error:
+        return {"error": {"class": type(error).__name__, "message": str(error)}}
+    except Exception:  # a bug; the parent raises it again with this trace
+        return {"error": {"class": "", "message": traceback.format_exc()}}
+
+
+def _function(name: str) -> Callable[[Any], Any]:
+    module, _, function = name.partition(":")
+    found: Callable[[Any], Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def main(argument: str) -> None:
+    """Serve, as the parent's argument says.
+
+    Args:
+        argument: JSON with `lifeline` (a descriptor), `preload` (modules to import) and `functions`.
+    """
+    options = json.loads(argument)
+    lifeline = options["lifeline"]
+    os.set_inheritable(lifeline, False)
+    os.environ.update(PASSIVE_WAITING | SINGLE_THREADED)
+    answers = os.dup(1)
+    os.dup2(2, 1)  # whatever a module prints must not be taken for an answer
+    with holding_on(lifeline):
+        for module in options["preload"]:
+            importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # so that collections in children do not copy every page
+    Warm(options["functions"], lifeline, 0, answers).serve()
