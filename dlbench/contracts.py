@@ -129,12 +129,17 @@ class DatasetModule(Protocol):
 
 
 class Resources(Value):
-    """What a job needs while it runs."""
+    """What a job needs while it runs.
+
+    Attributes:
+        devices: numbers of the GPUs that are kept for it, among those that this process sees; empty: it sees all.
+    """
 
     processes: int = 1
     gpus: int = 0
     threads: int = 1
     exclusive: bool = False
+    devices: tuple[int, ...] = ()
 
 
 class News(Value):
