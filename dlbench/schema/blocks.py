@@ -108,7 +108,8 @@ class Figure(Value):
         title: what is shown, as a heading.
         alt: the same for who cannot see it, with the finding.
         caption: how to read it.
-        spec: Vega-Lite with inline data; without size, theme and background, which are the renderer's.
+        spec: Vega-Lite with inline data; without width, theme and background, which are the renderer's.
+        height_px: height of the plot's inside.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Figure(Value):
     alt: str
     caption: str
     spec: dict[str, Json]
+    height_px: int = 320
 
 
 Block = Heading | Text | KeyValues | Table | Figure

@@ -1,0 +1,1 @@
+"""From records to facts: tables, statistics, comparisons. Pure: nothing is written, drawn or measured here."""

@@ -1,0 +1,320 @@
+"""Results → arenas (a task on a dataset) → contenders (a label at a precision on a device), each with its jobs.
+
+Only finished jobs give values; all others stay listed. Knows nothing of statistics and of what a report looks like.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from dlbench.schema.base import Json
+from dlbench.schema.job import Entry, Job
+from dlbench.schema.metric import Metric
+from dlbench.schema.record import Record, Result
+from dlbench.schema.train import cost_fields
+
+OWN_AXES = ("dataset.", "task.", "precision", "device")
+"""What a suite varies and an arena or a contender already tells apart; the rest is a matter of the label."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """One of those compared in an arena, with all its jobs.
+
+    Attributes:
+        name: the label, with precision and device where a suite has several; unique in its arena.
+        train: its train results, one a seed, in order of the seed.
+        cost: its cost results, in order of batch size and round.
+    """
+
+    name: str
+    label: str
+    precision: str
+    device: str
+    train: tuple[Result, ...]
+    cost: tuple[Result, ...]
+
+    def values(self, metric: str) -> dict[int, float]:
+        """Seed → value of a quality metric, of finished jobs that have one."""
+        return {
+            result.entry.job.seed or 0: found.value for result, found in self._found(metric) if found.value is not None
+        }
+
+    def reached(self, metric: str) -> dict[int, float]:
+        """Seed → value, infinite where a finished job could not give one: a target that was not reached."""
+        return {
+            result.entry.job.seed or 0: float("inf") if found.value is None else found.value
+            for result, found in self._found(metric)
+        }
+
+    def _found(self, metric: str) -> list[tuple[Result, Metric]]:
+        pairs = [(result, record.metric(metric)) for result, record in finished(self.train)]
+        return [(result, found) for result, found in pairs if found is not None]
+
+    def rounds(self, metric: str, batch_size: int) -> dict[int, float]:
+        """Round → value of a cost metric at a batch size, of finished jobs that have one."""
+        values: dict[int, float] = {}
+        for result, record in finished(self.cost):
+            point, found = result.entry.job.cost, record.metric(metric)
+            if point is not None and point.batch_size == batch_size and found is not None and found.value is not None:
+                values[point.round] = found.value
+        return values
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Batch sizes of its finished cost jobs, ascending."""
+        points = [result.entry.job.cost for result, _ in finished(self.cost)]
+        return tuple(sorted({point.batch_size for point in points if point is not None}))
+
+    @property
+    def seeds(self) -> frozenset[int]:
+        """Seeds whose train job has finished."""
+        return frozenset(result.entry.job.seed or 0 for result, _ in finished(self.train))
+
+    @property
+    def emulated(self) -> bool:
+        """Whether a job ran in a precision that the device only emulates: shown, never ranked."""
+        return any(
+            flag.startswith("emulated") for _, record in finished((*self.train, *self.cost)) for flag in record.flags
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Arena:
+    """A task on a dataset: all that is compared within.
+
+    Attributes:
+        title: the dataset, with what tells it apart from the suite's others.
+        anchor: the title in `[a-z0-9-]`, unique in the suite.
+        score: the task's own metric, such as `test_accuracy`; None while nothing has finished.
+        stand_in_for: dataset that the suite prefers and that could not be had; None if it could.
+    """
+
+    title: str
+    anchor: str
+    task: str
+    dataset: str
+    contenders: tuple[Contender, ...]
+    score: Metric | None
+    official: bool
+    source: str
+    digest: str
+    stand_in_for: str | None = None
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Batch sizes at which any contender's cost was measured, ascending."""
+        return tuple(sorted({size for contender in self.contenders for size in contender.batch_sizes}))
+
+    @property
+    def ranked(self) -> tuple[Contender, ...]:
+        """Those with a score for every seed that anyone has a score for, so that ranking them is fair.
+
+        Empty if that leaves fewer than two, or the task's score has no direction.
+        """
+        if self.score is None or self.score.better == "neither":
+            return ()
+        scored = {contender: frozenset(contender.values(self.score.name)) for contender in self.contenders}
+        everything = frozenset[int]().union(*scored.values())
+        fair = tuple(c for c, seeds in scored.items() if seeds and seeds == everything and not c.emulated)
+        return fair if len(fair) > 1 else ()
+
+    @property
+    def best(self) -> Contender | None:
+        """The ranked contender with the best mean score; None while nothing is ranked."""
+        if self.score is None or not self.ranked:
+            return None
+        name, sign = self.score.name, 1 if self.score.better == "higher" else -1
+        return max(self.ranked, key=lambda contender: sign * fmean(contender.values(name).values()))
+
+
+def finished(results: Iterable[Result]) -> list[tuple[Result, Record]]:
+    """Results that count as done, with their records."""
+    return [
+        (result, result.record)
+        for result in results
+        if result.record is not None and result.record.status == "ok" and result.entry.skipped is None
+    ]
+
+
+def canonical(value: Json) -> str:
+    """A JSON value as a key: equal values give equal strings."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _arena_key(job: Job) -> tuple[str, str, str, str, str]:
+    return (
+        job.task.name,
+        canonical(job.task.params),
+        job.dataset.name,
+        canonical(job.dataset.params),
+        job.dataset.digest,
+    )
+
+
+def _own_varied(entry: Entry) -> dict[str, Json]:
+    return {key: value for key, value in entry.varied.items() if not key.startswith(OWN_AXES)}
+
+
+def _contender_key(entry: Entry) -> tuple[str, str, str, str]:
+    return entry.label, entry.job.precision, entry.job.device, canonical(_own_varied(entry))
+
+
+def arenas_of(results: Sequence[Result], preferred: Mapping[str, Sequence[str]]) -> tuple[Arena, ...]:
+    """Every arena of a suite, in the suite's order.
+
+    Args:
+        preferred: task → first choices of its dataset, as the suite lists them; a task without any is left out.
+    """
+    groups: dict[tuple[str, ...], list[Result]] = {}
+    for result in results:
+        groups.setdefault(_arena_key(result.entry.job), []).append(result)
+    titles = _titles([group[0].entry.job for group in groups.values()])
+    anchors = _anchors(titles)
+    several = (
+        len({result.entry.job.precision for result in results}) > 1,
+        len({result.entry.job.device for result in results}) > 1,
+    )
+    return tuple(
+        _arena(title, anchor, group, preferred, several)
+        for title, anchor, group in zip(titles, anchors, groups.values(), strict=True)
+    )
+
+
+def _arena(
+    title: str,
+    anchor: str,
+    group: Sequence[Result],
+    preferred: Mapping[str, Sequence[str]],
+    several: tuple[bool, bool],
+) -> Arena:
+    job = group[0].entry.job
+    first_choices = preferred.get(job.task.name, ())
+    wanted = first_choices[0] if first_choices and job.dataset.name not in first_choices else None
+    return Arena(
+        title=title,
+        anchor=anchor,
+        task=job.task.name,
+        dataset=job.dataset.name,
+        contenders=_contenders(group, several),
+        score=_own_score(group),
+        official=job.dataset.official,
+        source=job.dataset.source,
+        digest=job.dataset.digest,
+        stand_in_for=wanted,
+    )
+
+
+def _own_score(group: Sequence[Result]) -> Metric | None:
+    """The first metric of the task's score: on the test split, or, where a study keeps that back, on validation."""
+    for prefix in ("test_", "val_"):
+        for _, record in finished(group):
+            found = next((metric for metric in record.metrics if metric.name.startswith(prefix)), None)
+            if record.kind == "train" and found is not None:
+                return found
+    return None
+
+
+def _contenders(group: Sequence[Result], several: tuple[bool, bool]) -> tuple[Contender, ...]:
+    by_key: dict[tuple[str, ...], list[Result]] = {}
+    for result in group:
+        by_key.setdefault(_contender_key(result.entry), []).append(result)
+    cost_by_content: dict[str, list[Result]] = {}
+    for result in group:
+        if result.entry.job.kind == "cost":
+            cost_by_content.setdefault(_cost_content(result.entry.job), []).append(result)
+    trained = {
+        _cost_content(members[0].entry.job)
+        for members in by_key.values()
+        if any(member.entry.job.kind == "train" for member in members)
+    }
+    # Cost jobs under a label of their own are no contender where trained ones share their configuration.
+    kept = [
+        members
+        for members in by_key.values()
+        if any(member.entry.job.kind == "train" for member in members)
+        or _cost_content(members[0].entry.job) not in trained
+    ]
+    names = _names([members[0].entry for members in kept], several)
+    return tuple(_contender(name, members, cost_by_content) for name, members in zip(names, kept, strict=True))
+
+
+def _contender(name: str, members: Sequence[Result], cost_by_content: Mapping[str, Sequence[Result]]) -> Contender:
+    entry = members[0].entry
+    train = [member for member in members if member.entry.job.kind == "train"]
+    own = [member for member in members if member.entry.job.kind == "cost"]
+    # Contenders that differ in the learning rate alone share their cost jobs, which the index may list once.
+    cost = own or cost_by_content.get(_cost_content(entry.job), ())
+    return Contender(
+        name=name,
+        label=entry.label,
+        precision=entry.job.precision,
+        device=entry.job.device,
+        train=tuple(sorted(train, key=lambda member: member.entry.job.seed or 0)),
+        cost=tuple(sorted(cost, key=_cost_order)),
+    )
+
+
+def _cost_content(job: Job) -> str:
+    # A cost job's batch size is its own, whatever the contender trains with.
+    fields = cost_fields() - {"batch_size"}
+    train = {name: value for name, value in job.train.model_dump().items() if name in fields}
+    return canonical([job.model.model_dump(exclude={"preset"}), train, job.precision, job.device])
+
+
+def _cost_order(result: Result) -> tuple[int, int]:
+    point = result.entry.job.cost
+    return (point.batch_size, point.round) if point is not None else (0, 0)
+
+
+def _names(entries: Sequence[Entry], several: tuple[bool, bool]) -> list[str]:
+    precisions, devices = several
+    names = []
+    for entry in entries:
+        parts = [entry.label]
+        if precisions and entry.job.precision not in entry.label:
+            parts.append(entry.job.precision)
+        if devices and entry.job.device not in entry.label:
+            parts.append(entry.job.device)
+        names.append(" · ".join(parts))
+    return [
+        name if names.count(name) == 1 else f"{name} · {assignments(_own_varied(entry))}"
+        for name, entry in zip(names, entries, strict=True)
+    ]
+
+
+def _titles(jobs: Sequence[Job]) -> list[str]:
+    """Dataset names, each with the task and the parameters that tell it apart."""
+    tasks = {job.task.name for job in jobs}
+    titles = []
+    for job in jobs:
+        same = [other for other in jobs if other.dataset.name == job.dataset.name]
+        told = {
+            **_differing(job.task.params, [other.task.params for other in same if other.task.name == job.task.name]),
+            **_differing(job.dataset.params, [other.dataset.params for other in same]),
+        }
+        title = f"{job.dataset.name} ({assignments(told)})" if told else job.dataset.name
+        titles.append(f"{job.task.name} on {title}" if len(tasks) > 1 else title)
+    return titles
+
+
+def _differing(params: Mapping[str, Json], others: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    return {key: value for key, value in params.items() if len({canonical(other.get(key)) for other in others}) > 1}
+
+
+def assignments(values: Mapping[str, Json]) -> str:
+    """`length 60, lr 0.001`: last part of each key, and its value."""
+    return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
+
+
+def _anchors(titles: Sequence[str]) -> list[str]:
+    anchors: list[str] = []
+    for title in titles:
+        base = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in title.lower()).split()) or "data"
+        anchor, number = base[:60], 1
+        while anchor in anchors:
+            number += 1
+            anchor = f"{base[:60]}-{number}"
+        anchors.append(anchor)
+    return anchors

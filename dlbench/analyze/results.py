@@ -1,0 +1,148 @@
+"""All results of a suite, with what every part of a report asks of them: arenas, comparisons, artifacts.
+
+Reads artifacts when asked, writes nothing, and knows nothing of stores: a result says where its files are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dlbench.analyze.compare import Paired, compare, correct
+from dlbench.analyze.contenders import Arena, Contender, arenas_of
+from dlbench.schema.record import Result
+from dlbench.schema.suite import Suite
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A declared comparison of a contender with another on the score of their arena."""
+
+    arena: Arena
+    contender: Contender
+    baseline: Contender
+    paired: Paired
+
+
+class Results:
+    """The results of one suite.
+
+    Args:
+        suite: the suite; its `report.baseline` declares what is compared.
+        results: a line for each job of the suite, in the plan's order, whatever became of it.
+    """
+
+    def __init__(self, suite: Suite, results: Sequence[Result]) -> None:
+        self.suite = suite
+        self.results = tuple(results)
+
+    @cached_property
+    def arenas(self) -> tuple[Arena, ...]:
+        """Every task on a dataset, in the suite's order."""
+        preferred: dict[str, list[str]] = {}
+        for task in self.suite.tasks:
+            if task.dataset:
+                preferred.setdefault(task.name, []).append(task.dataset[0].name)
+        return arenas_of(self.results, preferred)
+
+    @cached_property
+    def series(self) -> tuple[str, ...]:
+        """Names of all contenders, in the suite's order: the domain of every colour scale."""
+        return tuple(dict.fromkeys(contender.name for arena in self.arenas for contender in arena.contenders))
+
+    def reference(self, arena: Arena, contender: Contender) -> Contender | None:
+        """Whom a contender is compared with; None for the baseline itself, or where its arena lacks one.
+
+        At the arena's own precision and device that is the baseline; at another one, the same label at the own
+        ones: that is what varying a precision asks.
+        """
+        own = self._own_settings(arena)
+        settings = (contender.precision, contender.device)
+        label = contender.label if settings != own else self.baseline_label(arena)
+        candidates = [other for other in arena.contenders if (other.precision, other.device) == own]
+        found = next((other for other in candidates if other.label == label), None)
+        return None if found is contender else found
+
+    def _own_settings(self, arena: Arena) -> tuple[str, str]:
+        own = [contender for contender in arena.contenders if contender.precision == self.suite.precision]
+        first = (own or arena.contenders)[0]
+        return first.precision, first.device
+
+    def baseline_label(self, arena: Arena) -> str | None:
+        """Label of the arena's baseline: the declared one, or the first; None if the declared one is not in it.
+
+        A declared `lstm` also stands for the first of `lstm lr=0.001`, `lstm lr=0.003`.
+        """
+        declared = self.suite.report.baseline
+        labels = [contender.label for contender in arena.contenders]
+        if declared is None:
+            return labels[0]
+        if declared in labels:
+            return declared
+        return next((c.label for c in arena.contenders if _extends(c.label, declared)), None)
+
+    @cached_property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Every declared comparison with at least one common seed, corrected over all of them."""
+        found: list[Comparison] = []
+        directions: list[bool] = []
+        for arena in self.arenas:
+            score = arena.score
+            if score is None or score.better == "neither":
+                continue
+            for contender in arena.contenders:
+                baseline = self.reference(arena, contender)
+                if baseline is None or contender.emulated or baseline.emulated:
+                    continue
+                higher = score.better == "higher"
+                values, others = contender.values(score.name), baseline.values(score.name)
+                paired = compare(values, others, higher_is_better=higher)
+                if paired is not None:
+                    found.append(Comparison(arena, contender, baseline, paired))
+                    directions.append(higher)
+        corrected = correct([comparison.paired for comparison in found], directions)
+        return tuple(
+            Comparison(each.arena, each.contender, each.baseline, paired)
+            for each, paired in zip(found, corrected, strict=True)
+        )
+
+    def comparison(self, contender: Contender) -> Comparison | None:
+        """The declared comparison of a contender, if there is one."""
+        return next((comparison for comparison in self.comparisons if comparison.contender is contender), None)
+
+    def curve(self, result: Result) -> pd.DataFrame | None:
+        """Learning curve of a train job: a row for each validation; None if it left none or it cannot be read."""
+        path = self._artifact(result, "curve")
+        if path is None:
+            return None
+        try:
+            return pd.read_csv(path)
+        except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError):
+            return None
+
+    def predictions(self, result: Result) -> dict[str, NDArray[Any]] | None:
+        """Per-example columns of a train job's test split (`target`, `predicted`, …); None if it left none."""
+        path = self._artifact(result, "predictions")
+        if path is None:
+            return None
+        with np.load(path, allow_pickle=False) as columns:
+            return {name: columns[name] for name in columns.files}
+
+    def _artifact(self, result: Result, role: str) -> Path | None:
+        if result.record is None or result.folder is None:
+            return None
+        for artifact in result.record.artifacts:
+            path = Path(result.folder) / artifact.path
+            if artifact.role == role and path.is_file():
+                return path
+        return None
+
+
+def _extends(label: str, declared: str) -> bool:
+    rest = label.removeprefix(declared)
+    return rest != label and not rest[:1].isalnum()

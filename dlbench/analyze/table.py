@@ -1,0 +1,47 @@
+"""Results as one table, a line for each job: what `results.csv` holds."""
+
+from typing import Any
+
+import pandas as pd
+
+from dlbench.analyze.contenders import canonical
+from dlbench.analyze.results import Results
+from dlbench.schema.record import Result
+
+
+def job_table(results: Results) -> pd.DataFrame:
+    """A row for each job, whatever became of it; a column for each metric and for each thing that is varied."""
+    rows = [_row(results.suite.name, result) for result in results.results]
+    return pd.DataFrame(rows)
+
+
+def _row(suite: str, result: Result) -> dict[str, Any]:
+    entry, job, record = result.entry, result.entry.job, result.record
+    row: dict[str, Any] = {
+        "suite": suite,
+        "task": job.task.name,
+        "dataset": job.dataset.name,
+        "dataset_params": canonical(job.dataset.params),
+        "data_source": job.dataset.source,
+        "official_data": job.dataset.official,
+        "label": entry.label,
+        "model": job.model.name,
+        "model_params": canonical(job.model.params),
+        "precision": job.precision,
+        "device": job.device,
+        "kind": job.kind,
+        "seed": job.seed,
+        "batch_size": job.cost.batch_size if job.cost else job.train.batch_size,
+        "round": job.cost.round if job.cost else None,
+        **{
+            f"vary.{key}": value if isinstance(value, str | int | float) else canonical(value)
+            for key, value in entry.varied.items()
+        },
+        "status": result.status,
+        "reason": entry.skipped if entry.skipped is not None else (record.reason if record else None),
+    }
+    if record is not None:
+        row |= {metric.name: metric.value for metric in record.metrics}
+        row |= {"flags": "; ".join(record.flags), "duration_s": record.duration_s, "started_at": record.started_at}
+        row |= {"attempt": record.attempt, "git_commit": record.code.get("git_commit")}
+    return row | {"job": job.id}

@@ -1,0 +1,235 @@
+"""The verdict: for each arena one or two sentences that a manager understands, every figure computed from records.
+
+Nothing is ranked on unequal seeds, and where the data is not what its name says, that is said.
+"""
+
+from dataclasses import dataclass
+
+from dlbench.analyze.compare import LEAST_SEEDS, Paired, Ratio, compare, compare_cost, correct
+from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.quantities import difference, format_of, listed, times, with_margin
+from dlbench.analyze.results import Results
+from dlbench.analyze.summary import summarise, summarise_rounds
+
+NOTICEABLE = 1.1
+"""A ratio of speeds below which nobody is called faster."""
+
+_SUPERLATIVES = {"accuracy": ("the most accurate", "less accurate")}
+"""Score → how the best is called, and by how much of what the others are behind."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What there is to say of an arena.
+
+    Attributes:
+        sentence: the finding; complete sentences, plain text.
+        caveats: what limits it: data, seeds that are missing.
+        decided: whether the sentence names a winner.
+    """
+
+    arena: Arena
+    sentence: str
+    caveats: tuple[str, ...]
+    decided: bool
+
+
+def headline(results: Results) -> str:
+    """All verdicts in one paragraph."""
+    if not results.arenas:
+        return "The suite has no jobs yet."
+    return " ".join(verdict.sentence for verdict in verdicts(results))
+
+
+def verdicts(results: Results) -> tuple[Verdict, ...]:
+    """One verdict for each arena, in the suite's order."""
+    return tuple(_verdict(results, arena) for arena in results.arenas)
+
+
+def score_name(arena: Arena) -> str:
+    """`accuracy` for `test_accuracy`: the task's own score without its split."""
+    return arena.score.name.partition("_")[2].replace("_", " ") if arena.score else "score"
+
+
+def _verdict(results: Results, arena: Arena) -> Verdict:
+    score = arena.score
+    if score is None:
+        return Verdict(arena, f"On {arena.title}, no training has finished yet.", _data_caveats(arena), False)
+    ranked = arena.ranked
+    caveats = (*_seed_caveats(arena), *_data_caveats(arena))
+    best = arena.best
+    if best is None:
+        return Verdict(arena, _unranked(arena), caveats, False)
+    duels = _duels(arena, best, ranked)
+    enough = all(duel.n >= LEAST_SEEDS for duel in duels.values())
+    sentences = [_best_sentence(arena, best, duels) if enough else _undecided(arena, best)]
+    sentences += _speed_sentence(arena, best, ranked, duels)
+    sentences += _baseline_sentence(results, arena)
+    return Verdict(arena, " ".join(sentences), caveats, enough)
+
+
+def _duels(arena: Arena, best: Contender, ranked: tuple[Contender, ...]) -> dict[Contender, Paired]:
+    """Every other contender against the best, corrected among themselves."""
+    assert arena.score is not None
+    higher = arena.score.better == "higher"
+    values = best.values(arena.score.name)
+    pairs = {
+        other: compare(other.values(arena.score.name), values, higher_is_better=higher)
+        for other in ranked
+        if other is not best
+    }
+    known = {other: paired for other, paired in pairs.items() if paired is not None}
+    corrected = correct(list(known.values()), [higher] * len(known))
+    return dict(zip(known, corrected, strict=True))
+
+
+def score_text(arena: Arena, contender: Contender) -> str:
+    """`91.2 % ± 0.2, n = 5`."""
+    if arena.score is None:
+        return ""
+    summary = summarise(list(contender.values(arena.score.name).values()))
+    if summary is None:
+        return "no score"
+    return f"{with_margin(summary.mean, summary.margin, format_of(arena.score.unit))}, n = {summary.n}"
+
+
+def _best_sentence(arena: Arena, best: Contender, duels: dict[Contender, Paired]) -> str:
+    superlative = _SUPERLATIVES.get(score_name(arena), (f"the best by {score_name(arena)}", ""))[0]
+    near = [other.name for other, duel in duels.items() if duel.word != "worse"]
+    if not near:
+        rest = ", ahead of the other one" if len(duels) == 1 else f", ahead of all {len(duels)} others"
+    else:
+        rest = f", indistinguishable from {listed(near)}"
+    return f"On {arena.title}, {best.name} is {superlative} ({score_text(arena, best)}){rest}."
+
+
+def _undecided(arena: Arena, best: Contender) -> str:
+    which = "highest" if arena.score and arena.score.better == "higher" else "lowest"
+    return (
+        f"On {arena.title}, {best.name} has the {which} mean {score_name(arena)} ({score_text(arena, best)}); "
+        f"fewer than {LEAST_SEEDS} seeds are too few to name a winner."
+    )
+
+
+def _speed_sentence(
+    arena: Arena, best: Contender, ranked: tuple[Contender, ...], duels: dict[Contender, Paired]
+) -> list[str]:
+    """How the fastest to infer compares with the best, at the largest batch size that both were measured at."""
+    sizes = [size for size in best.batch_sizes if best.rounds("infer_throughput", size)]
+    if not sizes:
+        return []
+    size = max(sizes)
+    speeds = {
+        contender: summary.median
+        for contender in ranked
+        if (summary := summarise_rounds(list(contender.rounds("infer_throughput", size).values()))) is not None
+    }
+    fastest = max(speeds, key=lambda contender: speeds[contender])
+    if fastest is best:
+        return _also_fastest(best, speeds, size)
+    ratio = compare_cost(fastest.rounds("infer_throughput", size), best.rounds("infer_throughput", size))
+    if ratio is None or not _noticeable(ratio):
+        return []
+    once = ", measured once" if ratio.n == 1 else ""
+    clause = f"{fastest.name} infers {times(ratio.ratio)} as fast (batch {size}{once})"
+    return [f"{clause}{_price(arena, fastest, duels)}."]
+
+
+def _also_fastest(best: Contender, speeds: dict[Contender, float], size: int) -> list[str]:
+    others = [contender for contender in speeds if contender is not best]
+    if not others:
+        return []
+    second = max(others, key=lambda contender: speeds[contender])
+    ratio = compare_cost(best.rounds("infer_throughput", size), second.rounds("infer_throughput", size))
+    return [f"It is also the fastest to infer (batch {size})."] if ratio is not None and _noticeable(ratio) else []
+
+
+def _noticeable(ratio: Ratio) -> bool:
+    return ratio.ratio >= NOTICEABLE and (ratio.clear or ratio.n == 1)
+
+
+def _price(arena: Arena, fastest: Contender, duels: dict[Contender, Paired]) -> str:
+    duel = duels.get(fastest)
+    if duel is None or arena.score is None or duel.word == "indistinguishable" or duel.difference == 0:
+        return ""
+    format = format_of(arena.score.unit)
+    apart = difference(duel.difference, format)
+    adjective = _SUPERLATIVES.get(score_name(arena), ("", ""))[1]
+    if adjective:
+        return f" and is {apart} {adjective}"
+    return f" and is {apart} worse in {score_name(arena)}"
+
+
+def _baseline_sentence(results: Results, arena: Arena) -> list[str]:
+    """Words against the declared baseline, of those that have one."""
+    baseline = results.baseline_label(arena)
+    if results.suite.report.baseline is None or baseline is None:
+        return []
+    words: dict[str, list[str]] = {}
+    for comparison in results.comparisons:
+        if comparison.arena is arena and comparison.baseline.label == baseline:
+            words.setdefault(comparison.paired.word, []).append(comparison.contender.name)
+    parts = [
+        f"{listed(words[word])} {'is' if len(words[word]) == 1 else 'are'} {word}"
+        for word in ("better", "worse", "indistinguishable")
+        if word in words
+    ]
+    return [f"Against the baseline {baseline}, {listed(parts)}."] if parts else []
+
+
+def _unranked(arena: Arena) -> str:
+    assert arena.score is not None
+    scored = [contender for contender in arena.contenders if contender.values(arena.score.name)]
+    if len(scored) == 1:
+        only = scored[0]
+        text = score_text(arena, only)
+        return f"On {arena.title}, {only.name} reaches {text}; there is nothing yet to compare it with."
+    if arena.score.better == "neither":
+        return f"On {arena.title}, {score_name(arena)} has no better and worse, so nothing is ranked."
+    counts = listed([f"{contender.name} {len(contender.values(arena.score.name))}" for contender in scored])
+    return f"On {arena.title}, nothing is ranked yet: the contenders have unequal seeds ({counts})."
+
+
+def _seed_caveats(arena: Arena) -> tuple[str, ...]:
+    ranked = arena.ranked
+    if arena.score is None or not ranked:
+        return ()
+    most = len(ranked[0].values(arena.score.name))
+    out = [
+        f"{contender.name} ({'emulated precision' if contender.emulated else f'{len(values)} of {most} seeds'})"
+        for contender in arena.contenders
+        if contender not in ranked
+        for values in [contender.values(arena.score.name)]
+    ]
+    return (f"Not ranked: {listed(out)}.",) if out else ()
+
+
+def _data_caveats(arena: Arena) -> tuple[str, ...]:
+    if arena.stand_in_for is not None:
+        kind = "a built-in dataset, " if arena.source == "built-in" else ""
+        return (
+            f"{arena.stand_in_for} could not be had: {arena.dataset}, {kind}stands in for it. "
+            f"This says nothing about {arena.stand_in_for}.",
+        )
+    if not arena.official:
+        return (
+            f"The data is an unofficial copy of {arena.dataset} (digest {arena.digest[:19]}…): "
+            "do not compare these figures with published ones.",
+        )
+    return ()
+
+
+def seeds_phrase(paired: Paired, unit: str) -> str:
+    """What more seeds would tell, as a clause; empty where that is known already.
+
+    `7 more seeds would resolve 0.3 points`.
+    """
+    if paired.word == "indistinguishable" and paired.more_seeds is not None:
+        seeds = f"{paired.more_seeds} more seed{'s' if paired.more_seeds > 1 else ''}"
+        return f"{seeds} would resolve a difference of {difference(paired.difference, format_of(unit))}"
+    if paired.word == "indistinguishable" and paired.resolvable:
+        found = difference(paired.resolvable, format_of(unit))
+        return f"{paired.n} seeds can find differences from {found} on"
+    if paired.word == "too few seeds":
+        return f"a verdict needs {LEAST_SEEDS} common seeds, there {'is' if paired.n == 1 else 'are'} {paired.n}"
+    return ""

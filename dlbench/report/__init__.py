@@ -1,0 +1,1 @@
+"""From facts to pages: HTML, Markdown, CSV and figures."""

@@ -1,0 +1,82 @@
+"""Results → the files of a report. The one place in which a report is written."""
+
+import shutil
+from pathlib import Path
+
+from dlbench.analyze.results import Results
+from dlbench.analyze.table import job_table
+from dlbench.catalog import Catalog
+from dlbench.jobdir import write_whole
+from dlbench.report import figures, html, markdown, spreadsheet
+from dlbench.report.page import Page
+from dlbench.schema.blocks import Section
+
+
+def build_report(results: Results, out: Path, catalog: Catalog | None = None) -> Path:
+    """Write `index.html`, `report.md`, `results.csv` and `figures/*.svg` into a folder.
+
+    Figures of an earlier report in the same folder are replaced.
+
+    Args:
+        out: the folder; made if it is missing.
+        catalog: where sections come from; the installed ones by default.
+
+    Returns:
+        The path of `index.html`.
+    """
+    page = compose(results, catalog or Catalog(results.suite.plugins))
+    drawn = {figure.name: figures.svg(figure) for figure in page.figures}
+    out.mkdir(parents=True, exist_ok=True)
+    folder = out / "figures"
+    if folder.exists():
+        for old in folder.glob("*.svg"):
+            old.unlink()
+    if drawn:
+        folder.mkdir(exist_ok=True)
+    elif folder.exists() and not any(folder.iterdir()):
+        shutil.rmtree(folder)
+    for name, svg in drawn.items():
+        write_whole(folder / f"{name}.svg", svg.encode())
+    write_whole(out / "results.csv", spreadsheet.to_csv(job_table(results)).encode())
+    write_whole(out / "report.md", markdown.render(page).encode())
+    index = out / "index.html"
+    write_whole(index, html.render(page, drawn, figures.scripts() if drawn else "").encode())
+    return index
+
+
+def compose(results: Results, catalog: Catalog) -> Page:
+    """The page: every section that has something to say, in order of its position."""
+    modules = [catalog.load("sections", name) for name in catalog.names("sections")]
+    modules.sort(key=lambda module: int(module.POSITION))
+    built: list[Section | None] = [module.build(results) for module in modules]
+    return Page(
+        title=results.suite.name,
+        description=results.suite.description,
+        facts=_facts(results),
+        series=results.series,
+        sections=tuple(section for section in built if section is not None),
+    )
+
+
+def _facts(results: Results) -> tuple[tuple[str, str], ...]:
+    done = sum(result.status == "ok" for result in results.results)
+    records = [result.record for result in results.results if result.record is not None]
+    facts = [("Jobs", f"{done} of {len(results.results)} finished")]
+    if results.series:
+        facts.append(("Contenders", str(len(results.series))))
+    seeds = {result.entry.job.seed for result in results.results if result.entry.job.seed is not None}
+    if seeds:
+        facts.append(("Seeds", str(len(seeds))))
+    hardware = sorted({str(name) for record in records if (name := _hardware(record.machine))})
+    if hardware:
+        facts.append(("Hardware", "; ".join(hardware)))
+    if records:
+        facts.append(("Last job", max(record.started_at for record in records).strftime("%Y-%m-%d")))
+    return tuple(facts)
+
+
+def _hardware(machine: dict[str, object]) -> object:
+    gpus = machine.get("gpus")
+    if isinstance(gpus, list) and gpus and isinstance(gpus[0], dict):
+        return gpus[0].get("name")
+    return machine.get("cpu")

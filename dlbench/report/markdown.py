@@ -1,0 +1,82 @@
+"""A page as Markdown that reads well on GitHub: tables, and figures as links to their SVG files."""
+
+import re
+
+from dlbench.report.cells import as_cell, cell_text
+from dlbench.report.page import Page
+from dlbench.schema.blocks import Block, Column, Figure, Heading, KeyValues, Section, Table, Text
+
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_LINE_START = re.compile(r"^(\s*)([#>+=-]|\d+[.)])")
+_MARKS = {"normal": "", "good": "", "warning": "⚠ ", "error": "✖ "}
+
+
+def render(page: Page) -> str:
+    """The page as GitHub-flavoured Markdown."""
+    facts = " · ".join(f"{escape(name)}: {escape(value)}" for name, value in page.facts)
+    parts = [f"# {escape(page.title)}", paragraph(page.description), facts]
+    parts += [_section(section) for section in page.sections]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Plain text inside a line: nothing in it is markup, HTML or a table's border."""
+    line = " ".join(text.split())
+    return _SPECIAL.sub(lambda found: f"\\{found.group()}", line.replace("&", "&amp;")).replace("\\<", "&lt;")
+
+
+def paragraph(text: str) -> str:
+    """Plain text as a paragraph of its own, that starts no heading, list or quotation."""
+    return _LINE_START.sub(lambda found: found.group(1) + _shielded(found.group(2)), escape(text))
+
+
+def _shielded(start: str) -> str:
+    return f"{start[:-1]}\\{start[-1]}"
+
+
+def _section(section: Section) -> str:
+    return "\n\n".join([f"## {escape(section.title)}", *(_block(block) for block in section.blocks)])
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading():
+            return f"### {escape(block.text)}"
+        case Text():
+            return _text(block)
+        case KeyValues():
+            return _key_values(block)
+        case Table():
+            return _table(block)
+        case Figure():
+            return (
+                f"![{escape(block.alt)}](figures/{block.name}.svg)\n\n*{escape(block.title)}.* {escape(block.caption)}"
+            )
+
+
+def _text(block: Text) -> str:
+    if block.level == "lead":
+        return f"**{escape(block.text)}**"
+    return paragraph(_MARKS[block.tone] + block.text)
+
+
+def _key_values(block: KeyValues) -> str:
+    lines = [f"| {escape(block.caption) or ' '} | |", "|---|---|"]
+    lines += [f"| {escape(name)} | {escape(value)} |" for name, value in block.items]
+    return "\n".join(lines)
+
+
+def _table(block: Table) -> str:
+    lines = [
+        f"| {' | '.join(escape(column.name) for column in block.columns)} |",
+        f"|{'|'.join('---:' if column.numeric else '---' for column in block.columns)}|",
+    ]
+    for row in block.rows:
+        cells = [_cell(value, column) for value, column in zip(row, block.columns, strict=True)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + f"\n\n{paragraph(block.caption)}"
+
+
+def _cell(value: object, column: Column) -> str:
+    text = escape(cell_text(as_cell(value), column))  # type: ignore[arg-type]
+    return f"`{text}`" if column.format == "code" and "`" not in text else text

@@ -1,0 +1,1 @@
+"""Shelf of the parts of a report; each file builds one section of neutral blocks."""

@@ -1,0 +1,139 @@
+"""Shared parts of charts: a contender has the same colour and shape in every one of them.
+
+Specs are Vega-Lite without size, theme and background, which belong to the renderers: these give the n-th name of a
+scale's domain the n-th colour and shape.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+Spec = dict[str, Any]
+
+
+def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec]) -> Spec:
+    """Layers over the same inline rows."""
+    return {"$schema": SCHEMA, "data": {"values": [dict(row) for row in rows]}, "layer": list(layers)}
+
+
+def colour(series: Sequence[str], shown: Sequence[str], *, legend: bool = True) -> Spec:
+    """Colour by the field `model`, out of the whole suite's series, with a legend of those shown."""
+    return {
+        "field": "model",
+        "type": "nominal",
+        "scale": {"domain": list(series)},
+        "legend": _legend(shown) if legend else None,
+    }
+
+
+def shape(series: Sequence[str], shown: Sequence[str], *, legend: bool = True) -> Spec:
+    """Shape by the field `model`, so that no chart depends on telling colours apart."""
+    return {
+        "field": "model",
+        "type": "nominal",
+        "scale": {"domain": list(series)},
+        "legend": _legend(shown) if legend else None,
+    }
+
+
+def _legend(shown: Sequence[str]) -> Spec:
+    longest = max((len(name) for name in shown), default=1)
+    entry_px = 40 + 7 * min(longest, 24)
+    return {
+        "title": None,
+        "orient": "top",
+        "values": list(shown),
+        "columns": {"expr": f"max(1, floor(width / {entry_px}))"},
+    }
+
+
+def pick() -> list[Spec]:
+    """A parameter that highlights a contender clicked in the legend."""
+    return [{"name": "pick", "select": {"type": "point", "fields": ["model"]}, "bind": "legend"}]
+
+
+def picked(opacity: float, otherwise: float = 0.08) -> Spec:
+    """Opacity of what is picked (everything, while nothing is) and of the rest."""
+    return {"condition": {"param": "pick", "value": opacity}, "value": otherwise}
+
+
+def measure(field: str, title: str, format: str, *, log: bool = False, zero: bool = False) -> Spec:
+    """A quantitative axis with the labels of a `dlbench.schema.blocks.Format`."""
+    axis: Spec = {"title": title, **_axis_labels(format)}
+    if log:
+        axis["tickCount"] = 5
+    scale: Spec = {"type": "log"} if log else {"zero": zero}
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
+
+
+def _axis_labels(format: str) -> Spec:
+    match format:
+        case "fraction":
+            return {"format": "~%"}
+        case "bytes":
+            return {"labelExpr": "format(datum.value, '~s') + 'B'"}
+        case _:
+            return {"format": "~s"}
+
+
+def tooltip(field: str, title: str, format: str | None = None) -> Spec:
+    """A line of a tooltip."""
+    line: Spec = {"field": field, "title": title}
+    return line if format is None else {**line, "type": "quantitative", "format": format}
+
+
+def tooltip_format(format: str) -> str:
+    """The d3 format of a value in a tooltip."""
+    return ".2%" if format == "fraction" else ".4~s"
+
+
+def spans_decades(values: Sequence[float], ratio: float = 8.0) -> bool:
+    """Whether positive values spread so widely that a logarithmic axis reads better."""
+    return len(values) > 1 and min(values) > 0 and max(values) / min(values) >= ratio
+
+
+LABEL_PLACES = (
+    {"dx": 9, "dy": 0, "align": "left"},
+    {"dx": -9, "dy": 0, "align": "right"},
+    {"dx": 0, "dy": -14, "align": "center"},
+    {"dx": 0, "dy": 15, "align": "center"},
+)
+
+
+def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[Spec]:
+    """Offset and alignment of each point's name, so that names rarely cover one another or a point.
+
+    Args:
+        points: positions in pixels of the usual figure, x to the right, y down.
+    """
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    places: list[Spec] = []
+    for (x, y), name in zip(points, names, strict=True):
+        options = [(place, _box(x, y, 6.5 * len(name), place)) for place in LABEL_PLACES]
+        own = (x - 6, y - 6, x + 6, y + 6)
+        place, box = min(options, key=lambda option: sum(_overlap(option[1], other) for other in taken if other != own))
+        taken.append(box)
+        places.append(dict(place))
+    return places
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _box(x: float, y: float, width: float, place: Mapping[str, Any]) -> _Box:
+    left = x + place["dx"] - {"left": 0.0, "right": width, "center": width / 2}[place["align"]]
+    return left, y + place["dy"] - 7, left + width, y + place["dy"] + 7
+
+
+def _overlap(a: _Box, b: _Box) -> float:
+    """Common area; outside the usual figure counts as covered."""
+    outside = max(0.0, a[2] - 600) + max(0.0, -a[0])
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1])) + outside
+
+
+def pixels(values: Sequence[float], size: float, *, log: bool = False) -> list[float]:
+    """Where values fall on an axis of so many pixels, roughly as Vega lays it out."""
+    placed = [math.log(value) if log else value for value in values]
+    low, high = min(placed), max(placed)
+    return [size / 2 if high == low else size * (0.05 + 0.9 * (value - low) / (high - low)) for value in placed]

@@ -1,0 +1,133 @@
+"""What is missing: jobs that failed, were skipped or have not run, and what disturbed a measurement."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from dlbench.analyze.contenders import finished
+from dlbench.analyze.quantities import listed
+from dlbench.analyze.results import Results
+from dlbench.schema.blocks import Block, Cell, Column, Section, Table, Text, Tone
+from dlbench.schema.record import Result
+
+POSITION = 20
+BROKEN = ("failed", "oom", "diverged", "timeout", "lost")
+NOT_REPORTED = ("ok", "pruned")
+_MEANINGS = {
+    "oom": "out of memory",
+    "missing": "not run yet",
+    "interrupted": "interrupted, the next run makes it again",
+    "lost": "its process died",
+}
+
+
+def build(results: Results) -> Section | None:
+    """A table with a line for each reason; None when every job is there and nothing was disturbed."""
+    gaps = [result for result in results.results if result.status not in NOT_REPORTED]
+    flagged = [(result, flag) for result, record in finished(results.results) for flag in record.flags]
+    if not gaps and not flagged:
+        return None
+    blocks: list[Block] = []
+    tone: Tone = "warning"
+    if gaps:
+        broken = any(result.status in BROKEN for result in gaps)
+        tone = "error" if broken else "warning"
+        blocks += [Text(text=_summary(results, gaps), tone=tone), _gap_table(results, gaps)]
+    if flagged:
+        blocks += [_flag_table(results, flagged)]
+    title = "Failures and gaps" if gaps else "Warnings"
+    return Section(title=title, anchor="failures", blocks=tuple(blocks), tone=tone)
+
+
+def _summary(results: Results, gaps: Sequence[Result]) -> str:
+    counts = Counter(_meaning(result.status) for result in gaps)
+    parts = listed([f"{count} {status}" for status, count in counts.items()])
+    return f"{len(gaps)} of {len(results.results)} jobs have no result: {parts}."
+
+
+def _meaning(status: str) -> str:
+    return _MEANINGS.get(status, status)
+
+
+def _where(results: Results) -> dict[tuple[str, str], tuple[str, str]]:
+    """(job id, label) → titles of its arena and contender; contenders may share a cost job."""
+    return {
+        (result.entry.job.id, result.entry.label): (arena.title, contender.name)
+        for arena in results.arenas
+        for contender in arena.contenders
+        for result in (*contender.train, *contender.cost)
+    }
+
+
+def _place(where: dict[tuple[str, str], tuple[str, str]], result: Result) -> tuple[str, str]:
+    entry = result.entry
+    return where.get((entry.job.id, entry.label), (entry.job.dataset.name, entry.label))
+
+
+def _gap_table(results: Results, gaps: Sequence[Result]) -> Table:
+    where = _where(results)
+    groups: dict[tuple[str, str, str, str, str], list[Result]] = {}
+    for result in gaps:
+        arena, contender = _place(where, result)
+        groups.setdefault((arena, contender, result.entry.job.kind, result.status, _reason(result)), []).append(result)
+    rows = tuple(
+        (
+            arena,
+            Cell(value=contender, series=contender),
+            kind,
+            _which(members),
+            Cell(value=_meaning(status), tone="error" if status in BROKEN else "warning"),
+            reason,
+        )
+        for (arena, contender, kind, status, reason), members in groups.items()
+    )
+    names = ("Data", "Contender", "Kind", "Which", "Status", "Reason")
+    return Table(
+        columns=tuple(Column(name=name) for name in names),
+        rows=rows,
+        caption="Jobs without a result. They are part of no figure in this report.",
+    )
+
+
+def _reason(result: Result) -> str:
+    if result.entry.skipped is not None:
+        return result.entry.skipped
+    return (result.record.reason if result.record is not None else None) or ""
+
+
+def _which(members: Sequence[Result]) -> str:
+    seeds = [str(member.entry.job.seed) for member in members if member.entry.job.seed is not None]
+    if seeds:
+        return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
+    points = [member.entry.job.cost for member in members if member.entry.job.cost is not None]
+    return "; ".join(
+        f"batch {size}, round{'s' if len(rounds) > 1 else ''} {', '.join(map(str, rounds))}"
+        for size in sorted({point.batch_size for point in points})
+        for rounds in [[point.round for point in points if point.batch_size == size]]
+    )
+
+
+def _flag_table(results: Results, flagged: Sequence[tuple[Result, str]]) -> Table:
+    where = _where(results)
+    counts = Counter(
+        (
+            *_place(where, result),
+            result.entry.job.kind,
+            flag,
+        )
+        for result, flag in flagged
+    )
+    rows = tuple(
+        (arena, Cell(value=contender, series=contender), kind, flag, count)
+        for (arena, contender, kind, flag), count in counts.items()
+    )
+    return Table(
+        columns=(
+            Column(name="Data"),
+            Column(name="Contender"),
+            Column(name="Kind"),
+            Column(name="What happened"),
+            Column(name="Jobs", format="count"),
+        ),
+        rows=rows,
+        caption="What disturbed finished jobs. They count, but look twice.",
+    )

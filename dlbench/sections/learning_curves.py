@@ -1,0 +1,88 @@
+"""Learning curves: the validation score against epochs and against seconds, with the range over seeds."""
+
+from typing import Any
+
+from dlbench.analyze.contenders import Arena, finished
+from dlbench.analyze.curves import pool
+from dlbench.analyze.quantities import format_of
+from dlbench.analyze.results import Results
+from dlbench.analyze.verdict import score_name
+from dlbench.schema.blocks import Block, Figure, Section
+from dlbench.sections import _charts
+
+POSITION = 40
+
+
+def build(results: Results) -> Section | None:
+    """Two figures for each arena that has curves."""
+    blocks: list[Block] = []
+    for arena in results.arenas:
+        rows = _rows(results, arena)
+        if rows:
+            blocks += [_figure(results, arena, rows, by_time) for by_time in (False, True)]
+    return Section(title="Learning curves", anchor="learning-curves", blocks=tuple(blocks)) if blocks else None
+
+
+def _rows(results: Results, arena: Arena) -> list[dict[str, Any]]:
+    if arena.score is None:
+        return []
+    column = f"val_{arena.score.name.partition('_')[2]}"
+    rows: list[dict[str, Any]] = []
+    for contender in arena.contenders:
+        curves = [results.curve(result) for result, _ in finished(contender.train)]
+        pooled = pool([curve for curve in curves if curve is not None], column)
+        for point in pooled.round(6).to_dict("records"):
+            rows.append({"model": contender.name, **{str(key): value for key, value in point.items()}})
+    return rows
+
+
+def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], by_time: bool) -> Figure:
+    assert arena.score is not None
+    name, format = score_name(arena), format_of(arena.score.unit)
+    shown = list(dict.fromkeys(row["model"] for row in rows))
+    if by_time:
+        rows = [row for row in rows if row["elapsed_s"] == row["elapsed_s"] and row["elapsed_s"] > 0]
+        field, what = "elapsed_s", "seconds of training"
+        ends = [max((row["elapsed_s"] for row in rows if row["model"] == model), default=1.0) for model in shown]
+        log = _charts.spans_decades(ends)
+    else:
+        field, what, log = "epoch", "epochs", False
+    x = _charts.measure(field, what.capitalize(), "number", log=log)
+    y = _charts.measure("mean", f"Validation {name}", format)
+    hue = _charts.colour(results.series, shown)
+    tip = [
+        _charts.tooltip("model", "model"),
+        _charts.tooltip(field, what, ".4~s"),
+        _charts.tooltip("mean", name, _charts.tooltip_format(format)),
+        _charts.tooltip("n", "seeds"),
+    ]
+    shapes = _charts.shape(results.series, shown)
+    layers: list[_charts.Spec] = [
+        {
+            "mark": {"type": "area"},
+            "encoding": {
+                "x": x,
+                "y": {"field": "low", "type": "quantitative", "scale": {"zero": False}},
+                "y2": {"field": "high"},
+                "color": hue,
+                "opacity": _charts.picked(0.15, 0.03),
+            },
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 2},
+            "params": _charts.pick(),
+            "encoding": {"x": x, "y": y, "color": hue, "opacity": _charts.picked(1.0)},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 45},
+            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "opacity": _charts.picked(1.0), "tooltip": tip},
+        },
+    ]
+    return Figure(
+        name=f"learning_{'seconds' if by_time else 'epochs'}_{arena.anchor}",
+        title=f"Validation {name} against {what} on {arena.title}",
+        alt=f"Lines of validation {name} against {what} on {arena.title} for {', '.join(shown)}.",
+        caption="Mean over seeds; the band reaches from the lowest to the highest seed, up to the last step that all "
+        "seeds reached." + (" Logarithmic time." if log else ""),
+        spec=_charts.chart(rows, layers),
+    )

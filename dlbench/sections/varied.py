@@ -1,0 +1,185 @@
+"""What the suite varies: the score against each varied value, a line for each model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from dlbench.analyze.contenders import Arena, Contender, assignments, canonical
+from dlbench.analyze.quantities import format_of
+from dlbench.analyze.results import Results
+from dlbench.analyze.summary import summarise
+from dlbench.analyze.verdict import score_name
+from dlbench.schema.base import Json
+from dlbench.schema.blocks import Block, Figure, Section
+from dlbench.schema.job import Entry
+from dlbench.sections import _charts
+
+POSITION = 35
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A contender at one value of what is varied."""
+
+    arena: Arena
+    contender: Contender
+    value: Json
+    series: str
+    others: str
+
+
+def build(results: Results) -> Section | None:
+    """A figure for each task, dataset and varied key that has at least two values with a score."""
+    blocks: list[Block] = []
+    for key in dict.fromkeys(key for result in results.results for key in result.entry.varied):
+        groups: dict[tuple[str, str], list[Point]] = {}
+        for point in _points(results, key):
+            # A varied dataset parameter makes an arena of each value; they meet in one figure.
+            where = point.arena.dataset if key.startswith("dataset.") else point.arena.title
+            groups.setdefault((point.arena.task, where), []).append(point)
+        for (_, where), points in groups.items():
+            if len({canonical(point.value) for point in points}) > 1:
+                blocks.append(_figure(results, key, where, points))
+    return Section(title="What was varied", anchor="varied", blocks=tuple(blocks)) if blocks else None
+
+
+def _points(results: Results, key: str) -> list[Point]:
+    points = []
+    for arena in results.arenas:
+        for contender in arena.contenders:
+            entry = _entry(contender)
+            if key not in entry.varied or arena.score is None or not contender.values(arena.score.name):
+                continue
+            others = {k: v for k, v in entry.varied.items() if k != key}
+            model = {k: v for k, v in entry.job.model.params.items() if f"model.{k}" != key}
+            points.append(
+                Point(
+                    arena=arena,
+                    contender=contender,
+                    value=entry.varied[key],
+                    series=canonical([entry.job.model.name, model, others]),
+                    others=assignments(others),
+                )
+            )
+    return points
+
+
+def _series_names(points: Sequence[Point]) -> dict[str, str]:
+    """Series → the words that all its contenders' names share, made unique: `lstm` for `lstm lr=0.1`, `lstm lr=1`."""
+    names: dict[str, str] = {}
+    for series in dict.fromkeys(point.series for point in points):
+        members = [point for point in points if point.series == series]
+        words = zip(*(member.contender.name.split() for member in members), strict=False)
+        name = " ".join(same[0] for same in words if len(set(same)) == 1).rstrip(" ·")
+        name = name or _entry(members[0].contender).job.model.name
+        if name in names.values():
+            name = f"{name} · {members[0].others or len(names)}"
+        names[series] = name
+    return names
+
+
+def _entry(contender: Contender) -> Entry:
+    return (contender.train or contender.cost)[0].entry
+
+
+def _figure(results: Results, key: str, where: str, points: Sequence[Point]) -> Figure:
+    score = points[0].arena.score
+    assert score is not None
+    names = _series_names(points)
+    shown = list(dict.fromkeys(names.values()))
+    domain = results.series if set(shown) <= set(results.series) else tuple(shown)
+    rows: list[dict[str, Any]] = []
+    for point in points:
+        summary = summarise(list(point.contender.values(score.name).values()))
+        if summary is not None:
+            margin = summary.margin or 0.0
+            value = point.value if _number(point.value) or isinstance(point.value, str) else canonical(point.value)
+            rows.append(
+                {
+                    "model": names[point.series],
+                    "value": value,
+                    "score": summary.mean,
+                    "low": summary.low,
+                    "high": summary.high,
+                    "margin": margin,
+                    "n": summary.n,
+                }
+            )
+    name, what = score_name(points[0].arena), key.replace("_", " ").replace(".", " ", 1)
+    if key.startswith("dataset."):
+        what = key.partition(".")[2].replace("_", " ")
+    values = [row["value"] for row in rows]
+    log = all(_number(value) for value in values) and _geometric(sorted(set(values)))
+    return Figure(
+        name=f"varied_{_plain(key)}_{_plain(where)}"[:120],
+        title=f"{name.capitalize()} against {what} on {where}",
+        alt=f"Lines of {name} against {what} on {where} for {', '.join(shown)}.",
+        caption="Means over seeds; the band reaches from the lowest to the highest seed."
+        + (f" Logarithmic {what}." if log else ""),
+        spec=_charts.chart(rows, _layers(rows, domain, shown, what, name, format_of(score.unit), log)),
+    )
+
+
+def _layers(
+    rows: Sequence[dict[str, Any]],
+    domain: Sequence[str],
+    shown: Sequence[str],
+    what: str,
+    name: str,
+    format: str,
+    log: bool,
+) -> list[_charts.Spec]:
+    values = [row["value"] for row in rows]
+    if all(_number(value) for value in values):
+        x = _charts.measure("value", what.capitalize(), "number", log=log)
+        x["axis"] |= {"values": sorted(set(values)), "labelOverlap": True}
+        x["scale"] |= {"nice": False, "padding": 20}
+    else:
+        x = {"field": "value", "type": "nominal", "sort": None, "axis": {"title": what.capitalize(), "labelAngle": 0}}
+    y = _charts.measure("score", f"Test {name}", format)
+    hue, shapes = _charts.colour(domain, shown), _charts.shape(domain, shown)
+    tip = [
+        _charts.tooltip("model", "model"),
+        _charts.tooltip("value", what),
+        _charts.tooltip("score", name, _charts.tooltip_format(format)),
+        _charts.tooltip("n", "seeds"),
+    ]
+    return [
+        {
+            "mark": {"type": "area"},
+            "encoding": {
+                "x": x,
+                "y": {"field": "low", "type": "quantitative", "scale": {"zero": False}},
+                "y2": {"field": "high"},
+                "color": hue,
+                "opacity": _charts.picked(0.15, 0.03),
+            },
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 2},
+            "params": _charts.pick(),
+            "encoding": {"x": x, "y": y, "color": hue, "opacity": _charts.picked(1.0)},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 60},
+            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "opacity": _charts.picked(1.0), "tooltip": tip},
+        },
+    ]
+
+
+def _number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _geometric(values: Sequence[float]) -> bool:
+    """Whether the steps between values are ratios rather than differences."""
+    if len(values) < 3 or values[0] <= 0:
+        return False
+    ratios = [b / a for a, b in pairwise(values)]
+    steps = [b - a for a, b in pairwise(values)]
+    return max(ratios) / min(ratios) < max(steps) / min(steps)
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in text.lower())
