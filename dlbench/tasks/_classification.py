@@ -17,10 +17,12 @@ BINS = 15
 
 def scores(log_probability_NC: torch.Tensor, target_N: torch.Tensor, classes: Sequence[str]) -> list[Metric]:
     """Accuracy (with the confusion matrix: rows are targets, columns predictions), macro-F1, calibration error."""
-    confidence_N, predicted_N = log_probability_NC.double().exp().max(dim=1)
+    # On the CPU: counting is not deterministic on every device, and there is little to count.
+    confidence_N, predicted_N = log_probability_NC.cpu().double().exp().max(dim=1)
+    target_N = target_N.cpu()
     size = len(classes)
     pairs = torch.bincount(target_N * size + predicted_N, minlength=size * size)
-    confusion = pairs.reshape(size, size).cpu().numpy()
+    confusion = pairs.reshape(size, size).numpy()
     n = len(target_N)
     detail = {"classes": list(classes), "confusion": confusion.tolist()}
     accuracy = float(np.trace(confusion) / n)
@@ -51,7 +53,7 @@ def calibration_error(confidence_N: torch.Tensor, right_N: torch.Tensor) -> floa
     """
     bin_N = ((confidence_N * BINS).ceil().long() - 1).clamp(0, BINS - 1)
     gap = torch.zeros(BINS, dtype=torch.float64)
-    gap.index_add_(0, bin_N.cpu(), (right_N.double() - confidence_N.double()).cpu())
+    gap.index_add_(0, bin_N, right_N.double() - confidence_N.double())
     return float(gap.abs().sum() / len(confidence_N))
 
 

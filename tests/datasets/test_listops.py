@@ -78,6 +78,8 @@ def test_no_expression_occurs_twice_and_all_sizes_are_kept() -> None:
 def test_what_does_not_exist_is_said() -> None:
     with pytest.raises(DataError, match=r"listops of length 1 to 1: .* gave 10 different examples, not 24,000"):
         listops.make("train", Params(max_length=1))
+    with pytest.raises(DataError, match="gave 0 different examples"):
+        listops.make("train", Params(min_length=50, max_depth=1))
     with pytest.raises(ValidationError, match="min_length 9 is above max_length 4"):
         Params(min_length=9, max_length=4)
 
