@@ -1,6 +1,6 @@
 """The process beside a run that tells MLflow what the store has got: `python -m dlbench.store.follow`.
 
-    stdin    `job <id> <attempt>` after each record, `end` when the run is over; end of file: the run died
+    stdin    `job <id> <attempt>` after each record, `drain` after the last, `end`; end of file: the run died
     stdout   one line at the end: a SyncReport
     stderr   whatever went wrong unexpectedly
 
@@ -13,18 +13,20 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from dlbench.errors import EnvironmentFault, StoreError
 from dlbench.store.folder import Store
 from dlbench.store.pending import ENDED, Item, Shelf
-from dlbench.store.sync import Session
+from dlbench.store.sync import Busy, Session
 
 GRACE_S = 1.5
 """What an orphan takes for itself, out of the 2 s that it may live."""
 
 GATHER_S = 1.0
-"""News is acted upon a little later: by then the next job has begun, and if it measures, this waits for its end."""
+"""News is acted upon a little later: by then the next job has begun, and if it measures, this waits for another."""
 
 NICE = 10
 
@@ -35,10 +37,14 @@ class Inbox:
     def __init__(self) -> None:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.over = False
+        self.drain = False
         threading.Thread(target=self._read, daemon=True).start()
 
     def news(self) -> set[str]:
-        """Wait, passively, for keys of attempts that have ended; `over` is set when there will be no more."""
+        """Wait, passively, for keys of attempts that have ended.
+
+        `drain` is set when all have, `over` when there is nothing more to say.
+        """
         keys: set[str] = set()
         timeout_s = None
         while not self.over:
@@ -50,7 +56,9 @@ class Inbox:
                 keys.add("/".join(words[1:3]))
                 timeout_s = GATHER_S
             else:
-                self.over = True
+                self.drain = True
+                self.over = words != ["drain"]
+                break
         return keys
 
     def _read(self) -> None:
@@ -68,29 +76,31 @@ def follow(store_root: Path, tracking_uri: str, suite: str, lock_dir: Path | Non
         The SyncReport, as JSON.
     """
     session = Session(Store.open(store_root, create=False), tracking_uri, lock_dir)
-    _try_to_connect(session)  # while the run warms up
+    session.patient = False
+    _try(session.connect)  # while the run warms up
+    keys: set[str] = set()
     while not inbox.over:
-        keys = inbox.news()
-        if keys and not inbox.over and _try_to_connect(session):
-            _push(session, suite, keys)
+        keys |= inbox.news()
+        session.patient = inbox.drain
+        if not inbox.over and _try(partial(_push, session, suite, keys)):
+            keys.clear()
     return session.sync([suite]).model_dump_json()
 
 
-def _try_to_connect(session: Session) -> bool:
+def _try(work: Callable[[], None]) -> bool:
+    """Whether it could be done. If not, there is a next time, and at the end the reason is told."""
     try:
-        session.connect()
-    except EnvironmentFault:
-        return False  # said at the end, if it still is so
+        work()
+    except (EnvironmentFault, Busy):
+        return False
     return True
 
 
 def _push(session: Session, suite: str, keys: set[str]) -> None:
-    try:
-        with session.reading():
-            shelf = Shelf(session.store, suite)
-        session.push(shelf, [Item(suite, key, ENDED) for key in sorted(keys)])
-    except EnvironmentFault:
-        return  # these are still missing at the end, and written or counted then
+    session.connect()
+    with session.reading():
+        shelf = Shelf(session.store, suite)
+    session.push(shelf, [Item(suite, key, ENDED) for key in sorted(keys)])
 
 
 def main() -> None:

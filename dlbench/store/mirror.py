@@ -59,6 +59,10 @@ class Mirror:
         """An attempt has its record, and the invocation names it. Returns at once."""
         self._say(f"job {job_id} {attempt}")
 
+    def drain(self) -> None:
+        """All jobs have ended: what is missing may be written now, say while the report is made. Returns at once."""
+        self._say("drain")
+
     def finish(self, patience_s: float | None = None) -> SyncReport:
         """The run is over and its invocation has its final form: wait a little for the rest to be written.
 
@@ -81,10 +85,10 @@ class Mirror:
             finally:
                 with suppress(BrokenPipeError):
                     self._process.stdin.close()
-            line = stdout.read()
-        if self._process.returncode != 0 or not line:
+            lines = stdout.read().splitlines()
+        if self._process.returncode != 0 or not lines:
             return self._unfinished(f"feeding MLflow at {shown(self._uri)} failed (see {self.log})")
-        return SyncReport.model_validate_json(line)
+        return SyncReport.model_validate_json(lines[-1])
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None

@@ -20,6 +20,7 @@ from dlbench.store.address import available, is_remote, shown, unreachable
 from dlbench.store.folder import Store
 from dlbench.store.pending import ENDED, KILLED, RUNNING, Item, Ledger, Shelf, split
 from dlbench.store.runs import STATE, STORE, SUITE, Found, Run, identity_of, of_attempt, of_invocation
+from dlbench.worker.lock import machine_lock
 
 if TYPE_CHECKING:
     from dlbench.store.mlflow import Experiment, Tracker
@@ -34,6 +35,7 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -81,6 +83,10 @@ def sync(
     return session.sync(session.store.suites() if suites is None else list(suites))
 
 
+class Busy(Exception):
+    """The machine is measuring; an impatient session comes back later, for who queues is in the way."""
+
+
 class Session:
     """One process's work of bringing one store into one MLflow.
 
@@ -88,6 +94,9 @@ class Session:
         store: only read; the ledger is kept beside it.
         uri: absolute tracking URI.
         lock_dir: folder of the machine's lock, held shared for whatever takes processor time.
+
+    Attributes:
+        patient: whether to wait for measurements to end; else whatever would wait raises `Busy`.
     """
 
     def __init__(self, store: Store, uri: str, lock_dir: Path | None) -> None:
@@ -97,6 +106,7 @@ class Session:
         self.created: set[tuple[str, str]] = set()
         self.updated: set[tuple[str, str]] = set()
         self.problem: str | None = None
+        self.patient = True
         self._lock_dir = lock_dir
         self._tracker: Tracker | None = None
         self._silence: str | None = None
@@ -170,13 +180,12 @@ class Session:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        if self._lock_dir is None:
+        with machine_lock(self._lock_dir, exclusive=False, on_wait=None if self.patient else _give_up):
             yield
-        else:
-            from dlbench.worker.lock import machine_lock
 
-            with machine_lock(self._lock_dir, exclusive=False):
-                yield
+
+def _give_up() -> None:
+    raise Busy
 
 
 class Push:

@@ -26,6 +26,11 @@ def ui_command(uri: str, host: str = "127.0.0.1", port: int = 5000) -> list[str]
     return [*command, "--host", host, "--port", str(port), "--workers", "1"]
 
 
+def ui_page(address: str) -> str:
+    """The page to open first: experiments, with MLflow's pages for training chosen rather than those for agents."""
+    return f"{address.rstrip('/')}/#/experiments?workflowType=machine_learning"
+
+
 def ui_environment(uri: str) -> Mapping[str, str]:
     """What `ui_command` wants in its environment."""
     return {**QUIET, **({"MLFLOW_ALLOW_FILE_STORE": "true"} if uri.startswith("file:") else {})}

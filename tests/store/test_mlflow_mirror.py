@@ -8,16 +8,21 @@ import subprocess
 import sys
 import textwrap
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 from mlflow_store import STARTED, end, entry, invocation, store_with
 
 from dlbench.schema.job import Entry
+from dlbench.schema.suite import Suite
+from dlbench.store.address import unreachable
 from dlbench.store.folder import Store
 from dlbench.store.mirror import Mirror
 from dlbench.store.pending import pending_count
 from dlbench.store.sync import QUIET, SyncReport, sync
+from dlbench.store.ui import ui_command, ui_environment
+from dlbench.worker.lock import machine_lock
 
 LINES = [entry("lstm", 0), entry("lstm", 1), entry("lstm", cost=1)]
 
@@ -294,6 +299,18 @@ def test_a_run_is_followed_to_its_end(store: Store, uri: str) -> None:
     assert {run.info.status for run in _runs(uri).values()} == {"FINISHED"}
 
 
+def test_a_measurement_is_not_disturbed(store: Store, uri: str, tmp_path: Path) -> None:
+    _full(store)
+    with machine_lock(tmp_path, exclusive=True):
+        mirror = Mirror(store, uri, "s", tmp_path)
+        mirror.tell(LINES[0].job.id, 1)
+        time.sleep(2)
+        assert _runs(uri) == {}
+    mirror.drain()
+    report = mirror.finish()
+    assert (report.created, report.error) == (4, None)
+
+
 def test_the_mirror_is_gone_soon_after_its_parent(store: Store, uri: str) -> None:
     _full(store)
     code = """
@@ -355,3 +372,39 @@ def test_a_server_that_never_answers_keeps_nobody(store: Store) -> None:
     assert report.error is not None
     assert report.error.endswith("4 runs are pending; `dlbench sync` brings them in later.")
     assert report.pending == 4
+
+
+def test_a_server_shows_what_was_sent_to_it_and_what_was_written_beside_it(
+    store: Store, uri: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _full(store)
+    store.write_suite(Suite(name="t", tasks=store.suite("s").tasks), LINES[:1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    sync(store.root, uri, suites=["s"])
+    with open(tmp_path / "server.log", "wb") as log:
+        server = subprocess.Popen(
+            ui_command(uri, port=port), env={**_env(), **ui_environment(uri)}, stdout=log, stderr=log
+        )
+    try:
+        while unreachable(address):
+            assert server.poll() is None, (tmp_path / "server.log").read_text()
+            time.sleep(0.1)
+        # The server looks into the same database: one suite is there, the other is sent to it.
+        assert sync(store.root, address) == SyncReport(created=1)
+        for suite in ("s", "t"):
+            run_id = _runs(uri, suite)["lstm · seed 0"].info.run_id
+            with urllib.request.urlopen(f"{address}/get-artifact?path=model_card.md&run_uuid={run_id}") as answer:
+                assert answer.read() == b"# lstm\n"
+        # Its experiment keeps artifacts where the server does, also when the database is written without it.
+        store.write_suite(Suite(name="t", tasks=store.suite("s").tasks), LINES[:2])
+        assert sync(store.root, uri, suites=["t"]) == SyncReport(created=1)
+        run_id = _runs(uri, "t")["lstm · seed 1"].info.run_id
+        with urllib.request.urlopen(f"{address}/get-artifact?path=model_card.md&run_uuid={run_id}") as answer:
+            assert answer.read() == b"# lstm\n"
+    finally:
+        server.terminate()
+        server.wait()
+    assert capfd.readouterr().out == ""
