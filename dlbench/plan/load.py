@@ -8,14 +8,12 @@ from dlbench.plan.ask import Ask
 from dlbench.plan.document import read_file
 from dlbench.plan.extent import check_baseline, check_exclude, check_extent
 from dlbench.plan.grammar import ReadSuite, read_suite
-from dlbench.plan.merge import over
 from dlbench.plan.nodes import Problems
 from dlbench.plan.overrides import apply_overrides
 from dlbench.plan.shelves import ask_modules, check_fit, check_pairs, check_params
 from dlbench.plan.shorthand import open_suite
-from dlbench.plan.words import tell, validate
+from dlbench.plan.training import check_training
 from dlbench.schema.suite import Suite
-from dlbench.schema.train import TrainSettings
 
 
 def load_suite(path: Path, overrides: Sequence[str], describe: Ask) -> Suite:
@@ -43,7 +41,7 @@ def load_suite(path: Path, overrides: Sequence[str], describe: Ask) -> Suite:
     overridden = {text.partition("=")[0].partition(".")[0].strip() for text in overrides}
     check_baseline(read, overridden, problems)
     if small:
-        _check_merged(read, problems)
+        check_training(read, problems)
         check_exclude(read, shelves, overridden, problems)
         check_pairs(read, shelves, wrong, describe, problems)
     problems.raise_if_any()
@@ -56,14 +54,3 @@ def _check_repeated(read: ReadSuite, problems: Problems) -> None:
         said = first.setdefault(task.entry.model_dump_json(), task.spot.path)
         if said != task.spot.path:
             problems.add(task.spot, f"says the same as {said}.")
-
-
-def _check_merged(read: ReadSuite, problems: Problems) -> None:
-    """Note training settings that are right one by one and wrong together."""
-    if problems:
-        return
-    for task in read.tasks:
-        for model in read.models_of(task):
-            merged = over(over(read.fields.get("train", {}), task.entry.train), model.entry.train)
-            _, errors = validate(TrainSettings, merged)
-            tell(problems, model.spot.at("train"), errors, prefix=f"training on {task.entry.name}: ")

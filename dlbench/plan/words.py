@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -75,10 +76,20 @@ def check(kind: Any, spot: Spot, problems: Problems) -> Any:
 def validate(kind: Any, value: Json) -> tuple[Any, list[Error]]:
     """The value as pydantic makes it, or None, and the errors."""
     try:
-        return TypeAdapter(kind).validate_python(_with_tuples(value), strict=True), []
+        return _adapter(kind).validate_python(_with_tuples(value), strict=True), []
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
-        return None, [{"loc": e["loc"], "message": e["msg"], "type": e["type"]} for e in errors]
+        with_errors_inside = {e["loc"][:-1] for e in errors}  # a list is not too short for the items that are wrong
+        return None, [
+            {"loc": e["loc"], "message": e["msg"], "type": e["type"]}
+            for e in errors
+            if not (e["type"] == "too_short" and e["loc"] in with_errors_inside)
+        ]
+
+
+@lru_cache(maxsize=32)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _with_tuples(value: Json) -> Json:
@@ -137,7 +148,7 @@ def _said(kind: str, message: str, loc: Sequence[str | int]) -> str:
     if kind in ("value_error", "assertion_error"):
         return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind in ("too_short", "too_long"):
-        return re.sub(r"^\S+ should have (.*?) after validation.*", r"must have \1", message)
+        return re.sub(r"^\S+ should have (.*?) after validation.*", r"needs \1", message)
     message = re.sub(r"^(Input|String|Value) should ", "must ", message)
     for clumsy, plain in _PLAINER.items():
         message = message.replace(clumsy, plain)
