@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,7 +40,8 @@ class Warm:
         work: `module:function` that works a folder.
         describe: `module:function` that answers requests about shelves.
         check: `module:function` that tries to build jobs.
-        preload: modules that it imports once, for all children.
+
+    The modules of these functions are imported once, for all children.
     """
 
     def __init__(
@@ -49,10 +50,9 @@ class Warm:
         work: str = "dlbench.worker.work:work",
         describe: str = "dlbench.worker.describe:describe",
         check: str = "dlbench.worker.check:check",
-        preload: Sequence[str] = ("numpy", "torch"),
     ) -> None:
         self.functions = {"work": work, "describe": describe, "check": check}
-        self._preload = tuple(preload)
+        self._preload = sorted({name.partition(":")[0] for name in self.functions.values()})
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
         self._stderr: IO[bytes] | None = None

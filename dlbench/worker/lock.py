@@ -57,7 +57,9 @@ def lock_dir() -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise EnvironmentFault(f"{folder}: the folder of the machine's lock cannot be made: {error.strerror}") from error
+        raise EnvironmentFault(
+            f"{folder}: the folder of the machine's lock cannot be made: {error.strerror}"
+        ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise EnvironmentFault(f"{folder}: should be a folder that only you can write to. Remove it, or set TMPDIR.")
     return folder

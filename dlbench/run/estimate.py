@@ -1,0 +1,84 @@
+"""How long a job will take, learned from records of the same or of similar configurations."""
+
+import json
+from collections.abc import Iterable
+from statistics import median
+
+from dlbench.schema.base import Json
+from dlbench.schema.job import Entry, Job
+from dlbench.schema.record import DONE, Record
+
+
+class Estimator:
+    """Durations by configuration; what it was not told of, it does not guess.
+
+    Args:
+        records: earlier records, in any order.
+    """
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._same: dict[str, list[float]] = {}
+        self._similar: dict[str, list[float]] = {}
+        for record in records:
+            self.learn(record)
+
+    def learn(self, record: Record) -> None:
+        """Take in how long an `ok` record took; others say nothing about the next attempt."""
+        if record.status not in DONE:
+            return
+        self._same.setdefault(_configuration(record), []).append(record.duration_s)
+        self._similar.setdefault(_family(record), []).append(record.duration_s / _amount(record.train))
+
+    def seconds(self, entry: Entry) -> float | None:
+        """Seconds that a job will take; None if nothing like it is known.
+
+        The median over any seed and round of the same configuration; else over the same model family on the same
+        task and dataset, scaled by the length of training.
+        """
+        same = self._same.get(_configuration(entry.job))
+        if same:
+            return median(same)
+        similar = self._similar.get(_family(entry.job))
+        return median(similar) * _amount(entry.job.train.model_dump()) if similar else None
+
+    def total(self, entries: Iterable[Entry], slots: int) -> tuple[float, int]:
+        """Seconds that jobs will take together, and how many of them nothing is known of.
+
+        Args:
+            entries: the jobs to run.
+            slots: how many run side by side, exclusive ones apart.
+        """
+        total_s, unknown = 0.0, 0
+        for entry in entries:
+            seconds = self.seconds(entry)
+            if seconds is None:
+                unknown += 1
+            else:
+                total_s += seconds if entry.job.exclusive else seconds / slots
+        return total_s, unknown
+
+
+def _configuration(it: Job | Record) -> str:
+    """All that a duration depends on; seed, round and where the data came from are left out."""
+    train = it.train if isinstance(it, Record) else it.train.model_dump(mode="json")
+    return _key([_family(it), it.task.params, it.dataset.params, it.model.params, train, it.threads, _precision(it)])
+
+
+def _family(it: Job | Record) -> str:
+    budget = it.train if isinstance(it, Record) else it.train.model_dump()
+    unit = next((unit for unit in ("epochs", "steps", "seconds") if budget.get(unit) is not None), None)
+    cost = [it.cost.batch_size, it.cost.phases] if it.cost is not None else None
+    return _key([it.kind, it.task.name, it.dataset.name, it.model.name, it.device.partition(":")[0], cost, unit])
+
+
+def _precision(it: Job | Record) -> str:
+    return it.precision.asked if isinstance(it, Record) else it.precision
+
+
+def _amount(train: dict[str, Json]) -> float:
+    """Length of training in its own unit; one is as good as any where there is none (a cost job)."""
+    return float(next((train[unit] for unit in ("epochs", "steps", "seconds") if train.get(unit)), 1.0))
+
+
+def _key(parts: list[Json]) -> str:
+    return json.dumps(parts, sort_keys=True, default=str)
