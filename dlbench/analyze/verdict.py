@@ -62,9 +62,9 @@ def _verdict(results: Results, arena: Arena) -> Verdict:
         return Verdict(arena, _unranked(arena), caveats, False)
     duels = _duels(arena, best, ranked)
     enough = all(duel.n >= LEAST_SEEDS for duel in duels.values())
-    sentences = [_best_sentence(arena, best, duels) if enough else _undecided(arena, best)]
-    sentences += _speed_sentence(arena, best, ranked, duels)
-    sentences += _baseline_sentence(results, arena)
+    clauses = [_best_clause(arena, best, duels) if enough else _undecided(arena, best)]
+    clauses += _speed_clause(arena, best, ranked, duels)
+    sentences = [f"{'; '.join(clauses)}.", *_baseline_sentence(results, arena)]
     return Verdict(arena, " ".join(sentences), caveats, enough)
 
 
@@ -93,25 +93,25 @@ def score_text(arena: Arena, contender: Contender) -> str:
     return f"{with_margin(summary.mean, summary.margin, format_of(arena.score.unit))}, n = {summary.n}"
 
 
-def _best_sentence(arena: Arena, best: Contender, duels: dict[Contender, Paired]) -> str:
+def _best_clause(arena: Arena, best: Contender, duels: dict[Contender, Paired]) -> str:
     superlative = _SUPERLATIVES.get(score_name(arena), (f"the best by {score_name(arena)}", ""))[0]
     near = [other.name for other, duel in duels.items() if duel.word != "worse"]
     if not near:
         rest = ", ahead of the other one" if len(duels) == 1 else f", ahead of all {len(duels)} others"
     else:
         rest = f", indistinguishable from {listed(near)}"
-    return f"On {arena.title}, {best.name} is {superlative} ({score_text(arena, best)}){rest}."
+    return f"On {arena.title}, {best.name} is {superlative} ({score_text(arena, best)}){rest}"
 
 
 def _undecided(arena: Arena, best: Contender) -> str:
     which = "highest" if arena.score and arena.score.better == "higher" else "lowest"
     return (
         f"On {arena.title}, {best.name} has the {which} mean {score_name(arena)} ({score_text(arena, best)}); "
-        f"fewer than {LEAST_SEEDS} seeds are too few to name a winner."
+        f"fewer than {LEAST_SEEDS} seeds are too few to name a winner"
     )
 
 
-def _speed_sentence(
+def _speed_clause(
     arena: Arena, best: Contender, ranked: tuple[Contender, ...], duels: dict[Contender, Paired]
 ) -> list[str]:
     """How the fastest to infer compares with the best, at the largest batch size that both were measured at."""
@@ -132,7 +132,7 @@ def _speed_sentence(
         return []
     once = ", measured once" if ratio.n == 1 else ""
     clause = f"{fastest.name} infers {times(ratio.ratio)} as fast (batch {size}{once})"
-    return [f"{clause}{_price(arena, fastest, duels)}."]
+    return [f"{clause}{_price(arena, fastest, duels)}"]
 
 
 def _also_fastest(best: Contender, speeds: dict[Contender, float], size: int) -> list[str]:
@@ -141,7 +141,7 @@ def _also_fastest(best: Contender, speeds: dict[Contender, float], size: int) ->
         return []
     second = max(others, key=lambda contender: speeds[contender])
     ratio = compare_cost(best.rounds("infer_throughput", size), second.rounds("infer_throughput", size))
-    return [f"It is also the fastest to infer (batch {size})."] if ratio is not None and _noticeable(ratio) else []
+    return [f"it is also the fastest to infer (batch {size})"] if ratio is not None and _noticeable(ratio) else []
 
 
 def _noticeable(ratio: Ratio) -> bool:

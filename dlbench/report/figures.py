@@ -1,5 +1,6 @@
 """Figures: the theme, static SVG of a neutral spec, and the scripts that draw it. Knows nothing of pages."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from dlbench.jobdir import write_whole
 from dlbench.schema.blocks import Figure
 
 PALETTE = ("#3c87c3", "#f07800", "#c30f78", "#2da5b4", "#c31e00", "#005ae1", "#f0785a", "#7d8794")
-"""Eight colours that stay apart under protanopia and deuteranopia, at least 2.7 : 1 on the light and the dark page."""
+"""Eight colours that stay apart under protanopia and deuteranopia, at least 2.7 : 1 on white."""
+DARK_PALETTE = ("#4c97d4", "#ff8b1f", "#e0499f", "#38bccd", "#ea4a2c", "#5590ff", "#ff9a82", "#97a1ad")
+"""The same hues, lighter, for a dark page."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 """Seven shapes over eight colours: 56 contenders before a pair repeats."""
 
@@ -19,11 +22,13 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 WIDTH_PX = 600
 
 
-def theme(ink: str) -> dict[str, Any]:
+def theme(ink: str, paper: str, palette: Sequence[str]) -> dict[str, Any]:
     """Vega-Lite configuration.
 
     Args:
         ink: colour of text and lines; `currentColor` follows the page, light or dark.
+        paper: colour of what lies below, for halos.
+        palette: a colour for each contender, in order.
     """
     words = {"labelColor": ink, "titleColor": ink, "labelFont": FONT, "titleFont": FONT}
     faint_line = {"domain": False, "tickColor": ink, "tickOpacity": 0.25, "gridColor": ink, "gridOpacity": 0.1}
@@ -31,8 +36,9 @@ def theme(ink: str) -> dict[str, Any]:
         "background": None,
         "font": FONT,
         "view": {"stroke": None},
-        "range": {"category": list(PALETTE), "symbol": list(SHAPES)},
+        "range": {"category": list(palette), "symbol": list(SHAPES)},
         "text": {"color": ink, "font": FONT},
+        "style": {"halo": {"stroke": paper, "strokeWidth": 4, "strokeOpacity": 0.85, "strokeJoin": "round"}},
         "line": {"strokeCap": "round", "strokeJoin": "round", "color": ink},
         "axis": {
             **words,
@@ -50,6 +56,11 @@ def theme(ink: str) -> dict[str, Any]:
     }
 
 
+def series_variable(index: int) -> str:
+    """The colour of the n-th contender on a page that is light or dark: a CSS variable."""
+    return f"var(--series-{index % len(PALETTE)})"
+
+
 def interactive(figure: Figure) -> dict[str, Any]:
     """The spec as a page embeds it: as wide as its box, in the page's own ink."""
     return {
@@ -57,7 +68,7 @@ def interactive(figure: Figure) -> dict[str, Any]:
         "width": "container",
         "height": figure.height_px,
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "config": theme("currentColor"),
+        "config": theme("currentColor", "var(--card)", [series_variable(i) for i in range(len(PALETTE))]),
     }
 
 
@@ -68,7 +79,7 @@ def svg(figure: Figure) -> str:
         "width": WIDTH_PX,
         "height": figure.height_px,
         "padding": 12,
-        "config": {**theme("#1c2024"), "background": "white"},
+        "config": {**theme("#1c2024", "white", PALETTE), "background": "white"},
     }
     return str(vl_convert.vegalite_to_svg(spec, vl_version=_newest(), allowed_base_urls=[]))
 

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from dlbench.report.cells import as_cell, cell_text
-from dlbench.report.figures import PALETTE, SHAPES, interactive
+from dlbench.report.figures import DARK_PALETTE, PALETTE, SHAPES, interactive, series_variable
 from dlbench.report.page import Page
 from dlbench.schema.base import Json
 from dlbench.schema.blocks import Figure
@@ -45,6 +45,7 @@ def render(page: Page, drawn: Mapping[str, str], scripts: str) -> str:
             specs=script_json(specs),
             vega=inline_script(scripts),
             marks={name: _mark(index) for index, name in enumerate(page.series)},
+            palettes={"light": PALETTE, "dark": DARK_PALETTE},
             as_cell=as_cell,
             cell_text=cell_text,
         )
@@ -100,5 +101,5 @@ def _mark(index: int) -> Markup:
     path = _SHAPE_PATHS[SHAPES[index % len(SHAPES)]]
     return Markup(
         f'<svg class="mark" viewBox="0 0 12 12" width="11" height="11" aria-hidden="true">'
-        f'<path fill="{PALETTE[index % len(PALETTE)]}" d="{path}"/></svg>'
+        f'<path fill="{series_variable(index)}" d="{path}"/></svg>'
     )

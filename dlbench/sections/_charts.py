@@ -44,6 +44,7 @@ def _legend(shown: Sequence[str]) -> Spec:
         "title": None,
         "orient": "top",
         "values": list(shown),
+        "symbolOpacity": 1,
         "columns": {"expr": f"max(1, floor(width / {entry_px}))"},
     }
 
@@ -60,10 +61,8 @@ def picked(opacity: float, otherwise: float = 0.08) -> Spec:
 
 def measure(field: str, title: str, format: str, *, log: bool = False, zero: bool = False) -> Spec:
     """A quantitative axis with the labels of a `dlbench.schema.blocks.Format`."""
-    axis: Spec = {"title": title, **_axis_labels(format)}
-    if log:
-        axis["tickCount"] = 5
-    scale: Spec = {"type": "log"} if log else {"zero": zero}
+    axis: Spec = {"title": title, "tickCount": 6, **_axis_labels(format)}
+    scale: Spec = {"type": "log", "nice": False, "padding": 24} if log else {"zero": zero}
     return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
 
 
@@ -73,8 +72,10 @@ def _axis_labels(format: str) -> Spec:
             return {"format": "~%"}
         case "bytes":
             return {"labelExpr": "format(datum.value, '~s') + 'B'"}
-        case _:
+        case "rate":
             return {"format": "~s"}
+        case _:
+            return {"format": ",~r"}
 
 
 def tooltip(field: str, title: str, format: str | None = None) -> Spec:
@@ -94,10 +95,10 @@ def spans_decades(values: Sequence[float], ratio: float = 8.0) -> bool:
 
 
 LABEL_PLACES = (
-    {"dx": 9, "dy": 0, "align": "left"},
-    {"dx": -9, "dy": 0, "align": "right"},
-    {"dx": 0, "dy": -14, "align": "center"},
-    {"dx": 0, "dy": 15, "align": "center"},
+    {"dx": 8, "dy": -11, "align": "left"},
+    {"dx": -8, "dy": -11, "align": "right"},
+    {"dx": 8, "dy": 12, "align": "left"},
+    {"dx": -8, "dy": 12, "align": "right"},
 )
 
 

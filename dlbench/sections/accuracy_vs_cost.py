@@ -8,7 +8,7 @@ from dlbench.analyze.quantities import format_of, listed
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 from dlbench.analyze.verdict import score_name
-from dlbench.schema.blocks import Block, Figure, Format, Section
+from dlbench.schema.blocks import Block, Figure, Format, Heading, Section
 from dlbench.sections import _charts
 
 POSITION = 50
@@ -25,7 +25,9 @@ def build(results: Results) -> Section | None:
     """A figure for each arena and cost with at least two contenders that have both score and cost."""
     blocks: list[Block] = []
     for arena in results.arenas:
-        blocks += [figure for axis in AXES if (figure := _figure(results, arena, *axis)) is not None]
+        figures = [figure for axis in AXES if (figure := _figure(results, arena, *axis)) is not None]
+        blocks += [Heading(text=arena.title)] if figures and len(results.arenas) > 1 else []
+        blocks += figures
     return Section(title="Accuracy against cost", anchor="cost", blocks=tuple(blocks)) if blocks else None
 
 
@@ -74,7 +76,7 @@ def _figure(results: Results, arena: Arena, metric: str, title: str, format: For
     best = [rows[index]["model"] for index in front]
     return Figure(
         name=f"{metric.removesuffix('_bytes')}_{arena.anchor}",
-        title=f"{name.capitalize()} against {title.partition(' (')[0].lower()} on {arena.title}",
+        title=f"{name.capitalize()} against {title.partition(' (')[0].lower()}",
         alt=f"Scatter plot of {len(rows)} contenders on {arena.title}."
         + (f" On the Pareto front: {listed(best)}." if fair else ""),
         caption=f"Batch {size}. Bars are 95 % intervals of the score and the interval over rounds of the cost. "
@@ -109,6 +111,10 @@ def _layers(
         _charts.tooltip("cost", title.partition(" (")[0].lower(), ".4~s"),
         _charts.tooltip("rounds", "rounds"),
     ]
+    # A name is drawn twice: below, as a halo in the colour of the paper, so that bars do not cross it.
+    name_mark = {"type": "text", "fontSize": 12, "baseline": "middle"}
+    name_mark |= {key: {"expr": f"datum.{key}"} for key in ("dx", "dy", "align")}
+    name_place = {"x": x, "y": y, "text": {"field": "model"}}
     ranges = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
     return [
         {
@@ -136,15 +142,6 @@ def _layers(
             "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
             "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "tooltip": tip},
         },
-        {
-            "mark": {
-                "type": "text",
-                "fontSize": 12,
-                "dx": {"expr": "datum.dx"},
-                "dy": {"expr": "datum.dy"},
-                "align": {"expr": "datum.align"},
-                "baseline": "middle",
-            },
-            "encoding": {"x": x, "y": y, "text": {"field": "model"}},
-        },
+        {"mark": {**name_mark, "style": ["text", "halo"]}, "encoding": name_place},
+        {"mark": name_mark, "encoding": name_place},
     ]

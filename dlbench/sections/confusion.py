@@ -39,7 +39,11 @@ def _figure(arena: Arena) -> Figure | None:
         ]
     mistakes = [row for row in rows if row["true"] != row["predicted"] and row["share"] > 0]
     worst = max(mistakes, key=lambda row: row["share"], default=None)
-    finding = f" Most often {worst['true']} is taken for {worst['predicted']} ({worst['share']:.1%})." if worst else ""
+    finding = (
+        f" Most often {worst['true']} is taken for {worst['predicted']} ({100 * worst['share']:.1f} %)."
+        if worst
+        else ""
+    )
     who = f"{best.name}, the best on {arena.title}," if arena.best else f"{best.name} on {arena.title}"
     return Figure(
         name=f"confusion_{arena.anchor}",

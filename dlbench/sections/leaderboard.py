@@ -275,7 +275,7 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
     ]
     return Figure(
         name=f"scores_{arena.anchor}",
-        title=f"{name.capitalize()} of every seed on {arena.title}",
+        title=f"{name.capitalize()} of every seed",
         alt=f"Dot plot of the {name} of every seed of {len(shown)} contenders on {arena.title}, with means.",
         caption="A dot is a seed; the upright mark is the mean and the bar its 95 % interval.",
         spec=_charts.chart(rows, layers),

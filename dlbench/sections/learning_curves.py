@@ -7,7 +7,7 @@ from dlbench.analyze.curves import pool
 from dlbench.analyze.quantities import format_of
 from dlbench.analyze.results import Results
 from dlbench.analyze.verdict import score_name
-from dlbench.schema.blocks import Block, Figure, Section
+from dlbench.schema.blocks import Block, Figure, Heading, Section
 from dlbench.sections import _charts
 
 POSITION = 40
@@ -19,6 +19,7 @@ def build(results: Results) -> Section | None:
     for arena in results.arenas:
         rows = _rows(results, arena)
         if rows:
+            blocks += [Heading(text=arena.title)] if len(results.arenas) > 1 else []
             blocks += [_figure(results, arena, rows, by_time) for by_time in (False, True)]
     return Section(title="Learning curves", anchor="learning-curves", blocks=tuple(blocks)) if blocks else None
 
@@ -48,6 +49,8 @@ def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], by_time:
     else:
         field, what, log = "epoch", "epochs", False
     x = _charts.measure(field, what.capitalize(), "number", log=log)
+    if not by_time and max(row["epoch"] for row in rows) >= 2:
+        x["axis"]["tickMinStep"] = 1
     y = _charts.measure("mean", f"Validation {name}", format)
     hue = _charts.colour(results.series, shown)
     tip = [
@@ -80,7 +83,7 @@ def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], by_time:
     ]
     return Figure(
         name=f"learning_{'seconds' if by_time else 'epochs'}_{arena.anchor}",
-        title=f"Validation {name} against {what} on {arena.title}",
+        title=f"Validation {name} against {what}",
         alt=f"Lines of validation {name} against {what} on {arena.title} for {', '.join(shown)}.",
         caption="Mean over seeds; the band reaches from the lowest to the highest seed, up to the last step that all "
         "seeds reached." + (" Logarithmic time." if log else ""),

@@ -31,34 +31,24 @@
     });
   }
 
-  // Charts: drawn when they come near the screen, all of them before printing; the static picture if drawing fails.
+  // Charts: drawn one after the other, so that the page answers in between; the static picture if drawing fails.
   const specs = JSON.parse(document.getElementById("specs").textContent);
-  const fall = (box, error) => {
-    console.error(box.dataset.figure, error);
-    box.innerHTML = box.dataset.fallback;
-  };
-  const draw = (box) => {
-    if (box.dataset.drawn) return;
-    box.dataset.drawn = "yes";
-    box.dataset.fallback = box.querySelector("noscript").textContent;
-    const options = { actions: false, renderer: "svg", tooltip: { theme: "custom" } };
+  const draw = async (box) => {
+    const picture = box.querySelector("noscript").textContent;
     const place = document.createElement("div");
     place.style.width = "100%";
     box.prepend(place);
-    vegaEmbed(place, specs[box.dataset.figure], options).then(
-      () => box.classList.add("drawn"),
-      (error) => fall(box, error)
-    );
+    try {
+      await vegaEmbed(place, specs[box.dataset.figure], { actions: false, renderer: "svg", tooltip: { theme: "custom" } });
+      box.classList.add("drawn");
+    } catch (error) {
+      console.error(box.dataset.figure, error);
+      box.innerHTML = picture;
+    }
   };
-  const boxes = document.querySelectorAll(".chart");
-  if ("IntersectionObserver" in window) {
-    const near = new IntersectionObserver(
-      (seen) => seen.filter((one) => one.isIntersecting).forEach((one) => { draw(one.target); near.unobserve(one.target); }),
-      { rootMargin: "800px" }
-    );
-    boxes.forEach((box) => near.observe(box));
-  } else boxes.forEach(draw);
-  window.addEventListener("beforeprint", () => boxes.forEach(draw));
+  (async () => {
+    for (const box of document.querySelectorAll(".chart")) await draw(box);
+  })();
 
   // Contents: the section being read is marked.
   const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
