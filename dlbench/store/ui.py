@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dlbench.store.address import database
 from dlbench.store.sync import QUIET
 
+# Eight processes that judge agents' traces; nothing here asks them to.
+NO_JOB_RUNNERS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
 
 def ui_address(uri: str) -> str | None:
     """The address to open when a server is there already; None: one must be started."""
@@ -33,4 +36,4 @@ def ui_page(address: str) -> str:
 
 def ui_environment(uri: str) -> Mapping[str, str]:
     """What `ui_command` wants in its environment."""
-    return {**QUIET, **({"MLFLOW_ALLOW_FILE_STORE": "true"} if uri.startswith("file:") else {})}
+    return {**QUIET, **NO_JOB_RUNNERS, **({"MLFLOW_ALLOW_FILE_STORE": "true"} if uri.startswith("file:") else {})}
