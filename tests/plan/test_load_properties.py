@@ -44,7 +44,7 @@ junk = st.recursive(
 texts = st.fixed_dictionaries({}, optional=dict.fromkeys((*READERS, "tasks", "models", "plugins"), junk))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(texts, st.lists(words.flatmap(lambda a: words.map(lambda b: f"{a}.{b}={b}")), max_size=2), st.booleans())
 def test_nothing_but_a_suite_error(folder: Path, suite: dict[str, Any], overrides: list[str], good: bool) -> None:
     base = {"name": "s", "tasks": ["sorting"], "models": ["net"]} if good else {}
@@ -93,7 +93,7 @@ suites = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(suites)
 def test_what_is_dumped_is_what_is_read(folder: Path, given_suite: dict[str, Any]) -> None:
     with (folder / "good.yaml").open("w") as file:
