@@ -15,18 +15,14 @@ from typing import TYPE_CHECKING
 
 from dlbench.errors import EnvironmentFault
 from dlbench.schema.base import Value
-from dlbench.schema.invocation import Invocation
 from dlbench.store.address import available, is_remote, shown, unreachable
 from dlbench.store.folder import Store
-from dlbench.store.pending import ENDED, KILLED, RUNNING, Item, Ledger, Shelf, split
-from dlbench.store.runs import STATE, STORE, SUITE, Found, Run, identity_of, of_attempt, of_invocation
+from dlbench.store.pending import Item, Ledger, Shelf
+from dlbench.store.push import Push
 from dlbench.worker.lock import machine_lock
 
 if TYPE_CHECKING:
-    from dlbench.store.mlflow import Experiment, Tracker
-
-SEARCH_ALL_FROM = 20
-"""With so many runs to write, one search for all that MLflow has is quicker than one for each."""
+    from dlbench.store.mlflow import Tracker
 
 ASK_AGAIN_S = 10.0
 """A server that did not answer is not asked again for a while, so that a run's end does not wait for it twice."""
@@ -186,114 +182,6 @@ class Session:
 
 def _give_up() -> None:
     raise Busy
-
-
-class Push:
-    """One round of writing runs of one suite, with the ledger held."""
-
-    def __init__(self, session: Session, shelf: Shelf) -> None:
-        self.session = session
-        self.shelf = shelf
-        with session.sending():
-            self.experiment: Experiment = session.tracker.experiment(shelf.suite, shelf.description)
-        self._found: dict[str, Found] | None = None
-
-    def write(self, items: list[Item]) -> None:
-        """Write what is missing of these, attempts before the invocations that they belong to."""
-        missing = self.session.ledger.missing(items, self.experiment.identity)
-        if len(missing) >= SEARCH_ALL_FROM:
-            with self.session.sending():
-                identity = {STORE: self.session.store.id, SUITE: self.shelf.suite}
-                self._found = self.session.tracker.find(self.experiment, identity)
-        for item in missing:
-            if item.state == ENDED:
-                self._write_attempt(item)
-            else:
-                self._write_invocation(item)
-
-    def _write_attempt(self, item: Item) -> None:
-        found = self._find(item.key)
-        if found is not None and found.whole:
-            self._note(item, found.run_id)
-            return
-        invocation = self.shelf.parent(item.key)
-        parent = self._parent(invocation) if invocation else None
-        with self.session.reading():
-            run = self._attempt(item.key)
-        if run is not None:
-            self._put(item, run, found, parent)
-
-    def _write_invocation(self, item: Item) -> None:
-        found = self._find(item.key)
-        if found is not None and found.state == item.state and (found.whole or item.state == RUNNING):
-            self._note(item, found.run_id)
-            return
-        invocation = self.shelf.invocations[item.key]
-        with self.session.reading():
-            run = of_invocation(self.session.store.id, invocation, self._outcome(invocation, item.state), item.state)
-        self._put(item, run, found, None)
-
-    def _parent(self, invocation: Invocation) -> str:
-        """MLflow's id of an invocation's run, which is begun if there is none."""
-        known = self.session.ledger.run_id(self.shelf.suite, self.experiment.identity, invocation.id)
-        if known is not None:
-            return known
-        item = Item(self.shelf.suite, invocation.id, RUNNING)
-        found = self._find(invocation.id)
-        if found is not None:
-            return found.run_id
-        return self._put(item, of_invocation(self.session.store.id, invocation, None, RUNNING), None, None)
-
-    def _attempt(self, key: str) -> Run | None:
-        job_id, attempt = split(key)
-        jobdir = self.session.store.jobdir(job_id, attempt)
-        try:
-            record = jobdir.record()
-        except ValueError:
-            record = None
-        if record is None:
-            self.session.problem = f"{jobdir.path / 'record.json'} cannot be read"
-            return None
-        return of_attempt(self.session.store.id, self.shelf.suite, self.shelf.entry(key), record, jobdir.path)
-
-    def _outcome(self, invocation: Invocation, state: str) -> str | None:
-        """MLflow's word: killed or interrupted, failed if any job did, else finished; None: it goes on."""
-        if state in (RUNNING, KILLED):
-            return None if state == RUNNING else "KILLED"
-        statuses = {self._status(job, attempt) for job, attempt in invocation.made}
-        if "interrupted" in statuses:
-            return "KILLED"
-        return "FINISHED" if statuses <= {"ok", "pruned", "skipped"} else "FAILED"
-
-    def _status(self, job_id: str, attempt: int) -> str:
-        try:
-            record = self.session.store.jobdir(job_id, attempt).record()
-        except ValueError:
-            record = None
-        return record.status if record is not None else "lost"
-
-    def _find(self, key: str) -> Found | None:
-        if self._found is None:
-            with self.session.sending():
-                identity = identity_of(self.session.store.id, self.shelf.suite, key)
-                return self.session.tracker.find(self.experiment, identity).get(key)
-        return self._found.get(key)
-
-    def _put(self, item: Item, run: Run, found: Found | None, parent: str | None) -> str:
-        with self.session.sending():
-            run_id: str = self.session.tracker.put(self.experiment, run, found, parent)
-        name = (item.suite, item.key)
-        if found is None:
-            self.session.created.add(name)
-        elif name not in self.session.created:
-            self.session.updated.add(name)
-        if self._found is not None:
-            self._found[item.key] = Found(run_id, run.status is not None, run.tags.get(STATE))
-        self._note(item, run_id)
-        return run_id
-
-    def _note(self, item: Item, run_id: str) -> None:
-        self.session.ledger.add(item, self.experiment.identity, run_id)
 
 
 def _open(uri: str) -> "Tracker":
