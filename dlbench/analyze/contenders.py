@@ -6,6 +6,7 @@ Only finished jobs give values; all others stay listed. Knows nothing of statist
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 
 from dlbench.schema.base import Json
@@ -107,26 +108,29 @@ class Arena:
         """Batch sizes at which any contender's cost was measured, ascending."""
         return tuple(sorted({size for contender in self.contenders for size in contender.batch_sizes}))
 
-    @property
+    @cached_property
     def ranked(self) -> tuple[Contender, ...]:
-        """Those with a score for every seed that anyone has a score for, so that ranking them is fair.
+        """Those with a score for every seed that anyone has a score for, the best mean first.
 
-        Empty if that leaves fewer than two, or the task's score has no direction.
+        Unequal seeds are never ranked: empty if the rule leaves fewer than two, or the score has no direction.
         """
         if self.score is None or self.score.better == "neither":
             return ()
-        scored = {contender: frozenset(contender.values(self.score.name)) for contender in self.contenders}
-        everything = frozenset[int]().union(*scored.values())
-        fair = tuple(c for c, seeds in scored.items() if seeds and seeds == everything and not c.emulated)
-        return fair if len(fair) > 1 else ()
+        scores = {contender: contender.values(self.score.name) for contender in self.contenders}
+        everything = {seed for values in scores.values() for seed in values}
+        fair = [c for c, values in scores.items() if values and values.keys() == everything and not c.emulated]
+        fair.sort(key=lambda contender: fmean(scores[contender].values()), reverse=self.score.better == "higher")
+        return tuple(fair) if len(fair) > 1 else ()
 
     @property
     def best(self) -> Contender | None:
-        """The ranked contender with the best mean score; None while nothing is ranked."""
-        if self.score is None or not self.ranked:
-            return None
-        name, sign = self.score.name, 1 if self.score.better == "higher" else -1
-        return max(self.ranked, key=lambda contender: sign * fmean(contender.values(name).values()))
+        """The first of the ranked; None while nothing is ranked."""
+        return self.ranked[0] if self.ranked else None
+
+    @property
+    def ordered(self) -> tuple[Contender, ...]:
+        """Every contender: the ranked ones from the best on, then the others in the suite's order."""
+        return (*self.ranked, *(contender for contender in self.contenders if contender not in self.ranked))
 
 
 def finished(results: Iterable[Result]) -> list[tuple[Result, Record]]:

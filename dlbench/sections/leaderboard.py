@@ -54,7 +54,7 @@ def build(results: Results) -> Section | None:
 
 
 def _table(results: Results, arena: Arena) -> Table | Text:
-    ordered = _ordered(arena)
+    ordered = arena.ordered
     columns: list[tuple[Column, list[Cell]]] = [
         (Column(name="Model"), [Cell(value=contender.name, series=contender.name) for contender in ordered])
     ]
@@ -66,16 +66,6 @@ def _table(results: Results, arena: Arena) -> Table | Text:
         rows=tuple(zip(*(cells for _, cells in columns), strict=True)),
         caption=_caption(results, arena),
     )
-
-
-def _ordered(arena: Arena) -> list[Contender]:
-    """The ranked ones from the best on, then the others in the suite's order."""
-    if arena.score is None:
-        return list(arena.contenders)
-    name, sign = arena.score.name, -1 if arena.score.better == "higher" else 1
-    means = {contender: summarise(list(contender.values(name).values())) for contender in arena.ranked}
-    ranked = sorted(arena.ranked, key=lambda contender: sign * (s.mean if (s := means[contender]) else 0.0))
-    return ranked + [contender for contender in arena.contenders if contender not in ranked]
 
 
 def _caption(results: Results, arena: Arena) -> str:
@@ -215,7 +205,7 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
         return None
     name, format = score_name(arena), format_of(arena.score.unit)
     rows, shown = [], []
-    for contender in _ordered(arena):
+    for contender in arena.ordered:
         values = contender.values(arena.score.name)
         summary = summarise(list(values.values()))
         if summary is None:

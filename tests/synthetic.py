@@ -1,5 +1,6 @@
 """Suites of records with known truth, as a store would hand them over: no job is run."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,14 @@ from dlbench.schema.suite import Suite
 from dlbench.schema.train import TrainSettings
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-MACHINE = {"host": "bench", "os": "Linux 6.1", "cpu": "Example CPU", "cores": 2, "memory_bytes": 8_000_000_000, "gpus": []}
+MACHINE = {
+    "host": "bench",
+    "os": "Linux 6.1",
+    "cpu": "Example CPU",
+    "cores": 2,
+    "memory_bytes": 8_000_000_000,
+    "gpus": [],
+}
 COSTS = {
     "train_throughput": ("samples/s", "higher"),
     "infer_throughput": ("samples/s", "higher"),
@@ -50,7 +58,7 @@ def job(label: str, *, kind: str = "train", number: int = 0, **fields: Any) -> J
     else:
         values["cost"] = CostPoint(batch_size=batch_size, phases=("train", "infer"), round=number)
     name = json.dumps([label, number, batch_size, {key: str(value) for key, value in values.items()}], sort_keys=True)
-    return Job(id=f"{abs(hash(name)):016x}", **values)
+    return Job(id=hashlib.sha256(name.encode()).hexdigest()[:16], **values)
 
 
 def result(
@@ -108,7 +116,9 @@ def quality(
         result(
             job(label, number=seed, **fields),
             label,
-            [] if score is None else [
+            []
+            if score is None
+            else [
                 Metric(name=f"test_{name}", value=score, unit=unit, better=better, n=7600),  # type: ignore[arg-type]
                 Metric(name="train_time_s", value=10.0 + seed, unit="s", better="lower"),
             ],

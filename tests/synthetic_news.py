@@ -20,7 +20,9 @@ CLASSES = ["World", "Sports", "Business", "Sci/Tech"]
 EPOCHS = 4
 
 
-def news(folder: Path, *, seeds: int = 5, rounds: int = 5, models: tuple[str, ...] = tuple(TRUTH), **fields: object) -> list[Result]:
+def news(
+    folder: Path, *, seeds: int = 5, rounds: int = 5, models: tuple[str, ...] = tuple(TRUTH), **fields: object
+) -> list[Result]:
     """All results of the suite; artifacts go below `folder`."""
     rng = np.random.default_rng(7)
     found: list[Result] = []
@@ -31,7 +33,9 @@ def news(folder: Path, *, seeds: int = 5, rounds: int = 5, models: tuple[str, ..
             metrics = _metrics(score, train_s * (1 + 0.02 * rng.standard_normal()))
             one = result(job(label, number=seed, **fields), label, metrics)
             rows = _curve(score, train_s, mean, rng)
-            found.append(with_artifact(one, folder, "curve", "curve.csv", lambda path, rows=rows: path.write_text(rows)))
+            found.append(
+                with_artifact(one, folder, "curve", "curve.csv", lambda path, rows=rows: path.write_text(rows))
+            )
         for size in (1, 64):
             noise = np.exp(0.03 * rng.standard_normal(rounds))
             found += costs(

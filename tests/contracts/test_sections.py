@@ -1,0 +1,58 @@
+"""Every section keeps the contract, whatever the results hold."""
+
+import re
+from pathlib import Path
+
+import pytest
+from synthetic import costs, job, quality, result, suite
+from synthetic_news import news
+
+from dlbench.analyze.results import Results
+from dlbench.catalog import Catalog
+from dlbench.schema.blocks import Figure, Section
+from dlbench.schema.record import Result
+
+NAMES = Catalog().names("sections")
+
+
+def cases(folder: Path) -> dict[str, list[Result]]:
+    failed = [result(job("lstm", number=seed), "lstm", status="failed", reason="no") for seed in range(3)]
+    return {
+        "nothing": [],
+        "all": news(folder),
+        "one seed": [*quality("a", [0.9]), *quality("b", [0.8])],
+        "half": [*quality("a", [0.9, 0.91, None]), *quality("b", [None, None, None])],
+        "failed": failed,
+        "cost alone": costs("a", {"infer_throughput": [100.0], "parameters": [10.0]}),
+        "constant": [*quality("a", [0.5] * 5), *quality("b", [0.5] * 5)],
+        "varied": [
+            one for lr in (0.1, 1.0, 10.0) for one in quality(f"a lr={lr}", [0.9, 0.8], varied={"train.lr": lr})
+        ],
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_section_is_built_from_anything(name: str, tmp_path: Path) -> None:
+    module = Catalog().load("sections", name)
+    assert isinstance(module.POSITION, int)
+    for results in cases(tmp_path).values():
+        section = module.build(Results(suite(), results))
+        assert section is None or isinstance(section, Section)
+        if section is not None:
+            assert section.blocks
+            assert re.fullmatch(r"[a-z0-9-]+", section.anchor)
+            for figure in (block for block in section.blocks if isinstance(block, Figure)):
+                assert re.fullmatch(r"[a-z0-9_-]+", figure.name)
+                assert figure.spec["data"]["values"]
+                assert not {"width", "config", "background"} & figure.spec.keys()
+                assert figure.alt
+
+
+def test_anchors_positions_and_figures_are_unique(tmp_path: Path) -> None:
+    results = Results(suite(), [*news(tmp_path), result(job("x"), "x", status="failed", reason="no")])
+    modules = [Catalog().load("sections", name) for name in NAMES]
+    built = [section for module in modules if (section := module.build(results)) is not None]
+    assert len({module.POSITION for module in modules}) == len(modules)
+    assert len({section.anchor for section in built}) == len(built)
+    figures = [block.name for section in built for block in section.blocks if isinstance(block, Figure)]
+    assert len(set(figures)) == len(figures)
