@@ -1,22 +1,38 @@
-"""How long a job will take, learned from records of the same or of similar configurations."""
+"""How long a job will take: learned from records of the same or of similar configurations, else a rough guess."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import median
 
 from dlbench.schema.base import Json
 from dlbench.schema.job import Entry, Job
 from dlbench.schema.record import DONE, Record
 
+RATE = 2e10
+"""Operations a second that one processor core achieves on small models, within a factor of three."""
+STEP_S = 2e-3
+"""Seconds of an optimiser step that does not depend on the model's size."""
+START_S = 1.0
+"""Seconds before the first step and behind the last."""
+COST_S = 4.0
+"""Seconds of a cost job, whose meters have limits of their own."""
+FORWARD_AND_BACKWARD = 3
+"""Operations of a training step over those of a forward pass (Kaplan et al. 2020, §2.1)."""
+
 
 class Estimator:
-    """Durations by configuration; what it was not told of, it does not guess.
+    """Durations by configuration.
 
     Args:
         records: earlier records, in any order.
+        sizes: job id → operations of one sample's forward pass and training examples, for a guess about what there
+            is no record of; None where they are not known.
     """
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
+    def __init__(
+        self, records: Iterable[Record] = (), sizes: Mapping[str, tuple[float | None, int | None]] | None = None
+    ) -> None:
+        self._sizes = sizes or {}
         self._same: dict[str, list[float]] = {}
         self._similar: dict[str, list[float]] = {}
         for record in records:
@@ -33,13 +49,34 @@ class Estimator:
         """Seconds that a job will take; None if nothing like it is known.
 
         The median over any seed and round of the same configuration; else over the same model family on the same
-        task and dataset, scaled by the length of training.
+        task and dataset, scaled by the length of training; else a guess from the operations that it asks for.
         """
+        learned = self._learned(entry)
+        return self._guess(entry) if learned is None else learned
+
+    def guesses(self, entries: Iterable[Entry]) -> bool:
+        """Whether any of these durations is a guess."""
+        return any(self._learned(entry) is None for entry in entries)
+
+    def _learned(self, entry: Entry) -> float | None:
         same = self._same.get(_configuration(entry.job))
         if same:
             return median(same)
         similar = self._similar.get(_family(entry.job))
         return median(similar) * _amount(entry.job.train.model_dump()) if similar else None
+
+    def _guess(self, entry: Entry) -> float | None:
+        flops, examples = self._sizes.get(entry.job.id, (None, None))
+        train = entry.job.train
+        if entry.job.kind == "cost":
+            return COST_S
+        if train.seconds is not None:
+            return train.seconds + START_S
+        if flops is None or examples is None:
+            return None
+        batch = train.batch_size * train.accumulate
+        steps = train.steps or (train.epochs or 1) * examples / batch
+        return START_S + steps * (STEP_S + batch * flops * FORWARD_AND_BACKWARD / RATE)
 
     def total(self, entries: Iterable[Entry], slots: int) -> tuple[float, int]:
         """Seconds that jobs will take together, and how many of them nothing is known of.

@@ -16,12 +16,16 @@ class Finding(Value):
     Attributes:
         entries: all jobs of the configuration.
         parameters: of the model; None if it cannot be built.
+        flops_per_sample: of a forward pass, where it could be counted.
+        train_size: examples in the training split.
         status: what its jobs would end as (`skipped`, `failed`), None if it can be built.
         reason: why it cannot be built.
     """
 
     entries: tuple[Entry, ...]
     parameters: int | None = None
+    flops_per_sample: float | None = None
+    train_size: int | None = None
     status: str | None = None
     reason: str | None = None
 
@@ -66,7 +70,8 @@ def preflight(
 
 def _finding(group: list[Entry], answer: dict[str, Json]) -> Finding:
     if answer["ok"]:
-        return Finding(entries=tuple(group), parameters=answer.get("parameters"))
+        facts = {key: answer.get(key) for key in ("parameters", "flops_per_sample", "train_size")}
+        return Finding(entries=tuple(group), **facts)
     return Finding(entries=tuple(group), status=answer["status"], reason=answer["reason"])
 
 

@@ -133,9 +133,7 @@ def work(folder: Path) -> None:
     """Do what the job's parameters say, and write what the real worker would."""
     jobdir = JobDir(folder)
     todo = jobdir.work()
-    with machine_lock(
-        todo.lock_dir, exclusive=todo.job.exclusive, on_wait=lambda: jobdir.tell("phase", name="wait")
-    ):
+    with machine_lock(todo.lock_dir, exclusive=todo.job.exclusive, on_wait=lambda: jobdir.tell("phase", name="wait")):
         jobdir.tell("phase", name="train")
         began = time.time()
         status = _do(jobdir, **todo.job.model.params)
