@@ -57,9 +57,7 @@ def _row(candidate: "Candidate", tasks: list[str], options: "DataOptions") -> di
     return {"name": candidate.name, "tasks": tasks, "here": here, "summary": summary, "files": files}
 
 
-def fetch(
-    names: Names = None, mirror: Mirror = None, offline: Offline = False, unofficial: Unofficial = False
-) -> None:
+def fetch(names: Names = None, mirror: Mirror = None, offline: Offline = False, unofficial: Unofficial = False) -> None:
     """Fetch datasets into the cache now, so that runs need no network."""
     from dlbench.plan.data import choose
 

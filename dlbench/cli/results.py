@@ -35,25 +35,26 @@ def results(
     folder = Folder.open(store, create=False)
     name = suite_name(folder, suite)
     if json:
-        as_json([_joined(result, name) for result in folder.results(name) if result.record is not None])
+        as_json([joined(result, name) for result in folder.results(name) if result.record is not None])
         return
     from dlbench.cli.report import load
 
     found = load(folder, name)
     if csv:
-        from dlbench.report.table import csv_text
+        from dlbench.analyze.table import job_table
+        from dlbench.report.spreadsheet import to_csv
 
-        sys.stdout.write(csv_text(found))
+        sys.stdout.write(to_csv(job_table(found)))
         return
     console = out()
     for arena in found.arenas:
-        console.print(_table(found, arena))
+        console.print(table(found, arena))
     missing = sum(result.status == "missing" for result in found.results)
     if missing:
         say(f"{missing} jobs have not run yet: dlbench run goes on with them")
 
 
-def _joined(result: "Result", suite: str) -> dict[str, object]:
+def joined(result: "Result", suite: str) -> dict[str, object]:
     """A record joined with what the suite's index says of it."""
     assert result.record is not None
     joined = result.record.model_dump(mode="json", by_alias=True)
@@ -61,7 +62,7 @@ def _joined(result: "Result", suite: str) -> dict[str, object]:
     return {**joined, "suite": suite, "study": result.entry.study, "varied": result.entry.varied}
 
 
-def _table(results: "Results", arena: "Arena") -> "Table":
+def table(results: "Results", arena: "Arena") -> "Table":
     """One task on one dataset: a row for each contender, the best first."""
     from rich.table import Table
 

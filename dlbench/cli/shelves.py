@@ -90,9 +90,7 @@ def _sized_for(name: str, describe: "Describer", options: Any) -> dict[str, Any]
 
     Catalog().require("datasets", name)
     module = answered(describe([{"what": "module", "shelf": "datasets", "name": name}])[0])
-    candidate = Candidate(
-        name=name, files=module["files"], params=module["defaults"], revision=module["revision"]
-    )
+    candidate = Candidate(name=name, files=module["files"], params=module["defaults"], revision=module["revision"])
     copy = choose([candidate], options).data
     return {
         "name": name,

@@ -27,16 +27,16 @@ def ui(
     import os
 
     from dlbench.store.address import available, tracking_uri
-    from dlbench.store.ui import ui_address, ui_command, ui_environment
+    from dlbench.store.ui import ui_address, ui_command, ui_environment, ui_page
 
     uri = tracking_uri(Path.cwd())
     address = ui_address(uri)
     if address is not None:
-        say(f"the MLflow UI is at {address}")
+        say(f"the MLflow UI is at {ui_page(address)}")
         return
     if not available():
         raise EnvironmentFault(NO_MLFLOW)
-    say(f"the MLflow UI on {uri}: http://{host}:{port} (Ctrl-C ends it)")
+    say(f"the MLflow UI on {uri}: {ui_page(f'http://{host}:{port}')} (Ctrl-C ends it)")
     command = ui_command(uri, host, port)
     os.execve(command[0], command, {**os.environ, **ui_environment(uri)})
 

@@ -106,9 +106,7 @@ def code() -> dict[str, Json]:
 
 def _git(*arguments: str) -> str:
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    answer = subprocess.run(
-        ["git", *arguments], capture_output=True, text=True, check=True, timeout=5, env=environment
-    )
+    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=5, env=environment)
     return answer.stdout.strip()
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlbench.catalog import Catalog, Shelf
+from dlbench.errors import UsageError
 from dlbench.plan import identity
 from dlbench.plan.ask import Ask
 from dlbench.plan.describe import digest_of_file
-from dlbench.plan.merge import default_label, train_settings
+from dlbench.plan.merge import contenders, default_label, over, train_settings
 from dlbench.schema.base import Json
 from dlbench.schema.data import DataCopy
 from dlbench.schema.job import DatasetRef, ModelRef, TaskRef
@@ -18,6 +19,8 @@ from dlbench.schema.train import TrainSettings
 
 CopyOf = Callable[[str, Mapping[str, Json]], DataCopy]
 """(dataset name, complete parameters) → the copy that jobs will use."""
+
+TRAIN_DEFAULTS = TrainSettings().model_dump(mode="json")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,25 @@ class Contender:
     device: str
     common: Mapping[str, Json]
     skipped: str | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model on one task at one point of the grid, as the suite writes it."""
+
+    task: TaskEntry
+    dataset: DatasetEntry
+    model: ModelEntry
+    combination: Mapping[str, Json]
+
+    def part(self, shelf: Shelf) -> TaskEntry | DatasetEntry | ModelEntry:
+        """The part that comes from a shelf."""
+        parts: dict[str, TaskEntry | DatasetEntry | ModelEntry] = {
+            "tasks": self.task,
+            "datasets": self.dataset,
+            "models": self.model,
+        }
+        return parts[shelf]
 
 
 @dataclass
@@ -61,42 +83,77 @@ class Resolver:
     def __post_init__(self) -> None:
         self.here: dict[str, Json] = self.describe([{"what": "machine"}])[0]
 
-    def contenders(self) -> Iterator[Contender]:
-        """Every combination that is not excluded, in the order of the file."""
-        points = [
-            (task, dataset, model, combination)
-            for task, dataset in zip(self.suite.tasks, self.chosen, strict=True)
-            for model in (task.models if task.models is not None else self.suite.models)
-            for combination in self._combinations(model, dataset)
-        ]
-        answers = self.describe(
-            [self._ask_params(*p, shelf) for p in points for shelf in ("tasks", "datasets", "models")]
-        )
-        for number, (task, dataset, model, combination) in enumerate(points):
-            complete = [answer["params"] for answer in answers[3 * number : 3 * number + 3]]
-            contender = self._contender(task, dataset, model, combination, complete)
-            if not any(self._matches(pattern, contender, model) for pattern in self.suite.exclude):
-                yield contender
+    def contenders(self) -> list[Contender]:
+        """Every combination that is not excluded, in the order of the file.
 
-    def _combinations(self, model: ModelEntry, dataset: DatasetEntry) -> Iterator[dict[str, Json]]:
-        """The points of the grid for one model; axes that it does not have are left out."""
-        own = {key if "." in key else f"model.{key}": values for key, values in model.vary.items()}
-        axes = {**self.suite.vary, **own}
+        Raises:
+            UsageError: parameters that vary together do not fit each other.
+        """
+        points = [
+            Point(task, dataset, model, combination)
+            for task, dataset in zip(self.suite.tasks, self.chosen, strict=True)
+            for model in contenders(self.suite, task)
+            for combination in self._combinations(task, model, dataset)
+        ]
+        kept = [point for point in points if not self._excluded(point)]
+        shelves: tuple[Shelf, ...] = ("tasks", "datasets", "models")
+        answers = iter(self.describe([self._ask_params(point, shelf) for point in kept for shelf in shelves]))
+        return [self._contender(point, *(self._complete(point, next(answers)) for _ in shelves)) for point in kept]
+
+    def _combinations(self, task: TaskEntry, model: ModelEntry, dataset: DatasetEntry) -> Iterator[dict[str, Json]]:
+        """The points of the grid for one model on one task; axes that these do not have are left out."""
         has = {
             "model": self._module("models", model.name)["defaults"],
             "dataset": self._module("datasets", dataset.name)["defaults"],
+            "task": self._module("tasks", task.name)["defaults"],
         }
-        kept = {
-            axis: values
-            for axis, values in axes.items()
-            if axis.partition(".")[0] not in has or axis.partition(".")[2] in has[axis.partition(".")[0]]
+        axes = {}
+        for axis, values in {**self.suite.vary, **model.vary}.items():
+            head, _, parameter = axis.partition(".")
+            if head not in has or parameter in has[head]:
+                axes[axis] = values
+        for combination in itertools.product(*axes.values()):
+            yield dict(zip(axes, combination, strict=True))
+
+    def _excluded(self, point: Point) -> bool:
+        return any(self._matches(pattern, point) for pattern in self.suite.exclude)
+
+    def _matches(self, pattern: Mapping[str, Json], point: Point) -> bool:
+        """Whether everything that an exclusion names is so at a point."""
+        model, combination = point.model, point.combination
+        device = str(combination.get("device", self.suite.device))
+        facts: dict[str, Sequence[Json]] = {
+            "model": (model.name, model.label, _label(model, combination)),
+            "task": (point.task.name,),
+            "dataset": (point.dataset.name,),
+            "precision": (combination.get("precision", self.suite.precision),),
+            "device": (device, self._device(device, "fp32")[0], device.partition(":")[0]),
         }
-        for values in itertools.product(*kept.values()):
-            yield dict(zip(kept, values, strict=True))
+        given = {
+            "train": TRAIN_DEFAULTS | self._train(point),
+            "model": self._module("models", model.name)["defaults"] | self._params(point, "models"),
+            "task": self._module("tasks", point.task.name)["defaults"] | self._params(point, "tasks"),
+            "dataset": self._module("datasets", point.dataset.name)["defaults"] | self._params(point, "datasets"),
+        }
+        for key, value in pattern.items():
+            head, _, tail = key.partition(".")
+            if value not in (facts[key] if key in facts else (given[head].get(tail),)):
+                return False
+        return True
+
+    def _train(self, point: Point) -> dict[str, Json]:
+        return over(train_settings(self.suite, point.task, point.model), _below(point.combination, "train."))
+
+    def _params(self, point: Point, shelf: Shelf) -> dict[str, Json]:
+        """What the suite says about the parameters of one part, its preset included."""
+        part = point.part(shelf)
+        preset = point.model.preset if shelf == "models" else None
+        presets = self._module(shelf, part.name).get("presets", {})
+        return {**presets.get(preset, {}), **part.params, **_below(point.combination, f"{shelf[:-1]}.")}
 
     def _module(self, shelf: str, name: str) -> dict[str, Json]:
         if (shelf, name) not in self._modules:
-            names = {("models", m.name) for t in self.suite.tasks for m in (t.models or self.suite.models)}
+            names = {("models", m.name) for t in self.suite.tasks for m in contenders(self.suite, t)}
             names |= {("tasks", t.name) for t in self.suite.tasks} | {("datasets", d.name) for d in self.chosen}
             names |= {("meters", meter) for meter in self.catalog.names("meters")} | {(shelf, name)}
             wanted = sorted(names)
@@ -104,34 +161,34 @@ class Resolver:
             self._modules = dict(zip(wanted, self.describe(requests), strict=True))
         return self._modules[shelf, name]
 
-    def _ask_params(
-        self, task: TaskEntry, dataset: DatasetEntry, model: ModelEntry, combination: Mapping[str, Json], shelf: str
-    ) -> dict[str, Json]:
-        part = {"tasks": task, "datasets": dataset, "models": model}[shelf]
+    def _ask_params(self, point: Point, shelf: Shelf) -> dict[str, Json]:
         return {
             "what": "params",
             "shelf": shelf,
-            "name": part.name,
-            "preset": model.preset if shelf == "models" else None,
-            "params": {**part.params, **_below(combination, f"{shelf[:-1]}.")},
+            "name": point.part(shelf).name,
+            "params": self._params(point, shelf),
             "plugins": self.catalog.plugins,
         }
 
+    def _complete(self, point: Point, answer: dict[str, Json]) -> dict[str, Json]:
+        if answer.get("errors"):
+            what = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['message']}".strip() for e in answer["errors"])
+            hint = "`exclude:` leaves such combinations out."
+            raise UsageError(f"{self.suite.name}: {_label(point.model, point.combination)}: {what}. {hint}")
+        params: dict[str, Json] = answer["params"]
+        return params
+
     def _contender(
         self,
-        task: TaskEntry,
-        dataset: DatasetEntry,
-        model: ModelEntry,
-        combination: Mapping[str, Json],
-        complete: Sequence[dict[str, Json]],
+        point: Point,
+        task_params: dict[str, Json],
+        dataset_params: dict[str, Json],
+        model_params: dict[str, Json],
     ) -> Contender:
-        task_params, dataset_params, model_params = complete
+        task, dataset, model, combination = point.task, point.dataset, point.model, point.combination
         copy = self.copy_of(dataset.name, dataset_params)
         precision = str(combination.get("precision", self.suite.precision))
         device, skipped = self._device(str(combination.get("device", self.suite.device)), precision)
-        train = TrainSettings.model_validate(
-            {**train_settings(self.suite, task, model), **_below(combination, "train.")}
-        )
         return Contender(
             label=_label(model, combination),
             varied=combination,
@@ -140,7 +197,7 @@ class Resolver:
                 name=dataset.name, params=dataset_params, digest=copy.digest, source=copy.source, official=copy.official
             ),
             model=ModelRef(name=model.name, preset=model.preset, params=model_params),
-            train=train,
+            train=TrainSettings.model_validate(self._train(point)),
             precision=precision,
             device=device,
             common={
@@ -174,27 +231,6 @@ class Resolver:
                 f"device {device}: this machine has {f'only {gpus} CUDA devices' if gpus else 'no CUDA device'}",
             )
         return device, support.get(precision)
-
-    def _matches(self, pattern: Mapping[str, Json], contender: Contender, model: ModelEntry) -> bool:
-        facts: dict[str, Sequence[Json]] = {
-            "model": (model.name, model.label, contender.label),
-            "task": (contender.task.name,),
-            "dataset": (contender.dataset.name,),
-            "precision": (contender.precision,),
-            "device": (contender.device, contender.device.partition(":")[0]),
-        }
-        settings = contender.train.model_dump(mode="json")
-        parts = {
-            "train": settings,
-            "model": contender.model.params,
-            "task": contender.task.params,
-            "dataset": contender.dataset.params,
-        }
-        for key, value in pattern.items():
-            head, _, tail = key.partition(".")
-            if value not in (facts[key] if key in facts else (parts[head].get(tail),)):
-                return False
-        return True
 
     def meter_revisions(self, phases: Sequence[str]) -> dict[str, int]:
         """Meter → revision, for the meters that measure any of the phases or the model itself."""

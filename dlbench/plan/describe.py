@@ -36,7 +36,7 @@ class Describer:
         if unknown:
             answers = dict(zip(unknown, self.ask(list(unknown.values())), strict=True))
             self._known.update(answers)
-            self._keep({key: answer for key, answer in answers.items() if "error" not in answer})
+            self._keep({key: answer for key, answer in answers.items() if answer.get("ok", "error" not in answer)})
         return [self._known[key] for key in keys]
 
     def _key(self, request: dict[str, Json]) -> str:

@@ -40,7 +40,7 @@ def expand(resolver: Resolver, earlier: Sequence[Entry], is_done: Callable[[str]
         earlier: the suite's last index; anchors in it stay.
         is_done: whether a job has an `ok` record.
     """
-    contenders = list(resolver.contenders())
+    contenders = resolver.contenders()
     entries = [train_entry(contender, seed) for seed in resolver.suite.seeds for contender in contenders]
     if resolver.suite.cost is not None:
         entries += CostGrid(resolver, resolver.suite.cost).entries(contenders, earlier, is_done)

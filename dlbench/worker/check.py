@@ -7,14 +7,17 @@ import torch
 from dlbench.catalog import Catalog
 from dlbench.contracts import Task
 from dlbench.errors import DlbenchError, Unsupported
+from dlbench.meters.flops import forward_flops
 from dlbench.schema.job import Work
-from dlbench.worker.build import Bench, build_task, pick_device, set_threads
+from dlbench.worker.build import Bench, build_task, pick_device
 from dlbench.worker.precision import Precision
 
 
 def check(works: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each work: `{"ok": true, "parameters": n}` or `{"ok": false, "status": …, "reason": …}`."""
-    set_threads(1)
+    """For each work: `{"ok": true, parameters, flops_per_sample, train_size}` or `{"ok": false, status, reason}`.
+
+    `flops_per_sample` is of a forward pass, None where that does not run on the meta device.
+    """
     tasks: dict[str, Task] = {}
     return [_check_one(Work.model_validate(work), tasks) for work in works]
 
@@ -35,4 +38,15 @@ def _check_one(work: Work, tasks: dict[str, Task]) -> dict[str, Any]:
         return {"ok": False, "status": "failed", "reason": str(error)}
     except Exception as error:  # a plugin can raise anything; the reason names it, the run goes on
         return {"ok": False, "status": "failed", "reason": f"{type(error).__name__}: {error}"}
-    return {"ok": True, "parameters": sum(p.numel() for p in model.parameters())}
+    task = bench.task
+    batch = next(task.batches("train", min(job.train.batch_size, task.sizes["train"])))
+    try:
+        flops, samples = forward_flops(model, [batch])
+    except (NotImplementedError, RuntimeError):
+        flops, samples = None, 1
+    return {
+        "ok": True,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "flops_per_sample": None if flops is None else flops / samples,
+        "train_size": task.sizes["train"],
+    }

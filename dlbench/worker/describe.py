@@ -8,6 +8,7 @@ from dlbench.catalog import Catalog
 from dlbench.errors import DlbenchError
 from dlbench.worker import machine, show
 from dlbench.worker.build import set_threads
+from dlbench.worker.check import check
 from dlbench.worker.data import BoundDataset
 from dlbench.worker.params import check_params
 
@@ -17,10 +18,12 @@ def describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Requests: `{"what": "module", shelf, name}`, `{"what": "params", shelf, name, preset, params}`,
     `{"what": "pair", task, model}`, `{"what": "show", name, preset, params, dataset}` (`dataset` is None or has name,
-    params, root, digest and task), `{"what": "machine"}`; all but the last may carry `plugins`.
+    params, root, digest and task), `{"what": "check", work}` (`dlbench.worker.check`), `{"what": "machine"}`; the first
+    four may carry `plugins`.
     """
     set_threads(1)
-    return [_answer(request) for request in requests]
+    built = iter(check([request["work"] for request in requests if request["what"] == "check"]))
+    return [next(built) if request["what"] == "check" else _answer(request) for request in requests]
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +67,9 @@ def _show(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
     signature = None
     if (given := request.get("dataset")) is not None:
         dataset = catalog.load("datasets", given["name"])
-        bound = BoundDataset(dataset, dataset.Params(**given["params"]), given["root"] and Path(given["root"]), given["digest"])
+        bound = BoundDataset(
+            dataset, dataset.Params(**given["params"]), given["root"] and Path(given["root"]), given["digest"]
+        )
         task = catalog.load("tasks", given["task"])
         signature = task.build(task.Params(), bound).signature
     return show.show_model(catalog, request["name"], request.get("preset"), request["params"], signature)

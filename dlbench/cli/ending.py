@@ -1,0 +1,136 @@
+"""What surrounds the loop of a run: the invocation, the mirror beside it, and verdict and report at its end."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from dlbench.cli.console import data, out, say, warn
+from dlbench.cli.quantities import count, duration
+from dlbench.cli.wiring import code, command_line
+from dlbench.schema.invocation import Invocation
+from dlbench.schema.job import Entry
+from dlbench.schema.record import Record
+from dlbench.store.address import available, shown, tracking_uri
+from dlbench.store.folder import Store, new_invocation_id
+from dlbench.store.mirror import Mirror
+
+if TYPE_CHECKING:
+    from dlbench.run.loop import Listener, Outcome
+    from dlbench.schema.suite import Suite
+
+INTERRUPTED_PATIENCE_S = 3.0
+"""Whoever pressed Ctrl-C does not want to wait for MLflow; what is missing comes with the next sync."""
+
+
+class Ending:
+    """An invocation while it lasts, and its end.
+
+    Args:
+        store: of the run; the suite is written to it already.
+        suite: what is run.
+        lock_dir: of the machine's lock.
+        mlflow: whether results are mirrored.
+    """
+
+    def __init__(self, store: Store, suite: "Suite", lock_dir: Path | None, *, mlflow: bool) -> None:
+        self.store, self.suite = store, suite
+        started_at = datetime.now(UTC)
+        self.invocation = Invocation(
+            id=new_invocation_id(started_at),
+            suite=suite.name,
+            description=suite.description,
+            command=command_line(),
+            code=code(),
+            started_at=started_at,
+        )
+        self.uri = tracking_uri(Path.cwd())
+        self.mirror: Mirror | None = None
+        if mlflow and available():
+            self.mirror = Mirror(store, self.uri, suite.name, lock_dir)
+
+    def __enter__(self) -> "Ending":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """A run that broke still leaves its invocation closed and the mirror's process gone."""
+        if error is not None:
+            self._keep(ended_at=datetime.now(UTC))
+            if self.mirror is not None:
+                self.mirror.finish(INTERRUPTED_PATIENCE_S)
+
+    def made(self, record: Record) -> None:
+        """An attempt has ended: it belongs to this invocation, and the mirror may have it."""
+        self._keep(made=(*self.invocation.made, (record.id, record.attempt)))
+        if self.mirror is not None:
+            self.mirror.tell(record.id, record.attempt)
+
+    def _keep(self, **changes: object) -> None:
+        """Change the invocation on disk; one that made nothing leaves no trace."""
+        self.invocation = self.invocation.model_copy(update=changes)
+        if self.invocation.made:
+            self.store.write_invocation(self.invocation)
+
+    def close(self, outcome: "Outcome", *, report: bool, show: bool, out_folder: Path | None) -> None:
+        """Say what was found, write the report, let the mirror finish.
+
+        Args:
+            outcome: of the loop.
+            report: whether to write the report.
+            show: whether table and verdict go to stdout.
+            out_folder: the report's, instead of reports/<suite>.
+        """
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(outcome.counts.items()))
+        say(f"{self.suite.name}: {counts}; {count(len(outcome.made), 'attempt')} in {duration(outcome.seconds)}")
+        if self.mirror is not None:
+            self.mirror.drain()  # it writes what it has while the report is made
+        changes: dict[str, object] = {"ended_at": datetime.now(UTC)}
+        if not outcome.interrupted:
+            changes |= self._found(report=report, show=show, out_folder=out_folder)
+        self._keep(**changes)
+        if self.mirror is not None:
+            self._finish_mirror(self.mirror, outcome.interrupted)
+
+    def _found(self, *, report: bool, show: bool, out_folder: Path | None) -> dict[str, object]:
+        """Table, verdict and report; what of them the invocation keeps."""
+        from dlbench.analyze.aggregates import aggregates
+        from dlbench.analyze.verdict import headline
+        from dlbench.cli.report import load, write
+        from dlbench.cli.results import table
+
+        results = load(self.store, self.suite.name)
+        verdict = headline(results)
+        if show:
+            console = out()
+            for arena in results.arenas:
+                console.print(table(results, arena))
+            data(verdict)
+        found: dict[str, object] = {"verdict": verdict, "metrics": aggregates(results)}
+        if report:
+            page = write(results, self.suite.name, out_folder)
+            say(f"report: {page}")
+            found["report"] = str(page.parent.absolute())
+        return found
+
+    def _finish_mirror(self, mirror: Mirror, interrupted: bool) -> None:
+        told = mirror.finish(INTERRUPTED_PATIENCE_S if interrupted else None)
+        if told.error is not None:
+            warn(told.error)
+        else:
+            say(f"MLflow: {shown(self.uri)}; dlbench ui opens it")
+
+
+class Told:
+    """A listener that keeps the invocation in step and then passes everything on to the screen."""
+
+    def __init__(self, ending: Ending, screen: "Listener") -> None:
+        self._ending = ending
+        self.on_start, self.on_event, self.on_note = screen.on_start, screen.on_event, screen.on_note
+        self._show = screen.on_end
+
+    def on_end(self, entry: Entry, record: Record) -> None:
+        """An attempt has ended."""
+        self._ending.made(record)
+        self._show(entry, record)

@@ -1,0 +1,84 @@
+"""A plan as rows: one for each contender, task and dataset."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from dlbench.cli.planning import Planned
+from dlbench.cli.quantities import duration, size
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+BYTES_OF_A_WEIGHT = 4
+COPIES = {"sgd": 3, "adam": 4, "adamw": 4, "muon": 4}
+"""Weights, gradients and what the optimiser keeps of each; muon keeps less for matrices."""
+
+
+def rows(todo: Planned) -> list[dict[str, Any]]:
+    """Data of `dlbench plan --json`."""
+    groups: dict[str, list[Any]] = {}
+    for entry in todo.plan.entries:
+        job = entry.job
+        key = f"{job.task.name} {job.dataset.digest} {job.dataset.params} {entry.label} {job.precision} {job.device}"
+        groups.setdefault(key, []).append(entry)
+    parameters = {entry.job.id: f.parameters for f in todo.findings for entry in f.entries}
+    found = []
+    for entries in groups.values():
+        first = entries[0]
+        waiting = [e for e in entries if todo.state(e) in ("run", "again")]
+        seconds = [todo.estimator.seconds(entry) for entry in waiting]
+        count = next((parameters[e.job.id] for e in entries if parameters.get(e.job.id)), None)
+        states = Counter(todo.state(entry) for entry in entries)
+        copies = COPIES[first.job.train.optimizer]
+        found.append(
+            {
+                "task": first.job.task.name,
+                "dataset": first.job.dataset.name,
+                "dataset_params": first.job.dataset.params,
+                "label": first.label,
+                "varied": first.varied,
+                "precision": first.job.precision,
+                "device": first.job.device,
+                "jobs": {"train": [], "cost": []} | _ids(entries),
+                "states": dict(states),
+                "skipped": first.skipped,
+                "seconds": sum(s for s in seconds if s is not None) if None not in seconds else None,
+                "parameters": count,
+                "weights_and_optimizer_bytes": None if count is None else count * BYTES_OF_A_WEIGHT * copies,
+            }
+        )
+    return found
+
+
+def _ids(entries: list[Any]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for entry in entries:
+        ids.setdefault(entry.job.kind, []).append(entry.job.id)
+    return ids
+
+
+def table(todo: Planned) -> "Table":
+    """The plan for a terminal."""
+    from rich.table import Table
+
+    shown = Table(
+        "task", "dataset", "model", "precision", "train", "cost", "state", "time", "parameters", "with optimiser",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for row in rows(todo):
+        states = ", ".join(f"{n} {state}" for state, n in row["states"].items())
+        varied = [f"{k.partition('.')[2]}={v}" for k, v in row["varied"].items() if k.startswith(("dataset.", "task."))]
+        count, weights, seconds = row["parameters"], row["weights_and_optimizer_bytes"], row["seconds"]
+        shown.add_row(
+            row["task"],
+            " ".join([row["dataset"], *varied]),
+            row["label"],
+            f"{row['precision']} on {row['device']}",
+            str(len(row["jobs"]["train"])),
+            str(len(row["jobs"]["cost"])),
+            f"skipped: {row['skipped']}" if row["skipped"] else states,
+            duration(seconds) if seconds else "",
+            "" if count is None else f"{count:,}",
+            "" if weights is None else size(weights),
+        )
+    return shown

@@ -1,0 +1,237 @@
+"""From flags to a plan, with what the store already knows: shared by `run` and `plan`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from dlbench.cli.quantities import count, duration
+from dlbench.cli.wiring import cache, code, command_line, data_options
+from dlbench.contracts import Executor
+from dlbench.errors import UsageError
+from dlbench.executors._warm import Warm
+from dlbench.plan.describe import Describer
+from dlbench.plan.plan import Plan
+from dlbench.run.estimate import Estimator
+from dlbench.run.loop import RunOptions
+from dlbench.run.preflight import Finding
+from dlbench.schema.job import Entry
+from dlbench.schema.record import AGAIN, DONE, Record
+from dlbench.store.folder import Store
+
+State = Literal["cached", "run", "again", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What `run` and `plan` are given."""
+
+    suite: Path
+    overrides: tuple[str, ...] = ()
+    slots: int | None = None
+    retry_failed: bool = False
+    timeout: str | None = None
+    smoke: bool = False
+    offline: bool = False
+    mirror: str | None = None
+    unofficial: bool = False
+    re_resolve: bool = False
+
+
+@dataclass
+class Planned:
+    """A plan, and what the store has of it.
+
+    Attributes:
+        store: None where there is none yet (and none is to be made).
+        findings: of the preflight.
+    """
+
+    flags: Flags
+    plan: Plan
+    store: Store | None
+    warm: Warm
+    describe: Describer
+    records: dict[str, Record]
+    findings: list[Finding] = field(default_factory=list)
+
+    def state(self, entry: Entry) -> State:
+        """What a run would do about an entry."""
+        record = self.records.get(entry.job.id)
+        if entry.skipped is not None:
+            return "skipped"
+        if record is None:
+            return "run"
+        if record.status in DONE:
+            return "cached"
+        if record.status in AGAIN:
+            return "again"
+        return "again" if self.flags.retry_failed else "failed"
+
+    @cached_property
+    def waiting(self) -> list[Entry]:
+        """What is to be run, each job once."""
+        entries = {e.job.id: e for e in self.plan.entries if self.state(e) in ("run", "again")}
+        return list(entries.values())
+
+    @cached_property
+    def estimator(self) -> Estimator:
+        """Learns from the suite's own records; guesses from operations where there are none."""
+        sizes = {
+            entry.job.id: (finding.flops_per_sample, finding.train_size)
+            for finding in self.findings
+            for entry in finding.entries
+        }
+        return Estimator(self.records.values(), sizes)
+
+    @cached_property
+    def slots(self) -> int:
+        """How many jobs run side by side."""
+        if self.flags.slots is not None:
+            return self.flags.slots
+        gpus = self.gpus
+        if gpus and any(entry.job.device.startswith("cuda") for entry in self.waiting):
+            return gpus
+        threads = max((entry.job.threads for entry in self.waiting if not entry.job.exclusive), default=1)
+        cores = int(self.describe([{"what": "machine"}])[0]["machine"]["cores"])
+        return max(1, cores // threads)
+
+    @cached_property
+    def gpus(self) -> int:
+        """How many GPUs torch can use here."""
+        return len(self.describe([{"what": "machine"}])[0]["machine"]["gpus"])
+
+    def preflight(self) -> None:
+        """Build every configuration that is to be run on the meta device.
+
+        Raises:
+            UsageError: one cannot be built; nothing has been spent.
+        """
+        from dlbench.run.preflight import preflight
+
+        self.findings = preflight(
+            self.waiting,
+            lambda works: self.describe([{"what": "check", "work": work} for work in works]),
+            data_roots=self.data_roots,
+            plugins=self.plan.suite.plugins,
+        )
+        wrong = [f"{f.entries[0].label}: {f.reason}" for f in self.findings if f.status == "failed"]
+        if wrong:
+            raise UsageError("\n".join([f"{self.flags.suite}: these cannot be built, so nothing was run", *wrong]))
+
+    @property
+    def data_roots(self) -> dict[str, Path]:
+        """Digest → folder, for datasets that have files."""
+        return {digest: root for digest, root in self.plan.roots.items() if root is not None}
+
+    def line(self) -> str:
+        """The plan in a line: jobs, cached, estimated time."""
+        states = [self.state(entry) for entry in self.plan.entries]
+        trains = sum(entry.job.kind == "train" for entry in self.plan.entries)
+        parts = [
+            f"{self.plan.suite.name}: {count(len(states), 'job')} ({trains} train, {len(states) - trains} cost)",
+            f"{states.count('cached')} cached",
+            f"{len(self.waiting)} to run",
+        ]
+        parts += [f"{states.count('skipped')} skipped"] if "skipped" in states else []
+        parts += [f"{states.count('failed')} failed before (--retry-failed)"] if "failed" in states else []
+        if self.waiting:
+            seconds, unknown = self.estimator.total(self.waiting, self.slots)
+            guess = " or so" if unknown or self.estimator.guesses(self.waiting) else ""
+            parts.append(f"about {duration(seconds)}{guess} in {count(self.slots, 'slot')}")
+        return ", ".join(parts)
+
+    def remarks(self) -> list[str]:
+        """What the user should know before time is spent."""
+        lines = list(self.plan.notes)
+        reasons: dict[str, list[str]] = {}
+        for entry in self.plan.entries:
+            if entry.skipped is not None:
+                reasons.setdefault(entry.skipped, []).append(entry.label)
+        for finding in self.findings:
+            if finding.status == "skipped":
+                reasons.setdefault(finding.reason or "", []).extend(entry.label for entry in finding.entries)
+        for reason, labels in reasons.items():
+            lines.append(f"skipped {', '.join(dict.fromkeys(labels))}: {reason}")
+        seeds = len(self.plan.suite.seeds)
+        if seeds < 5 and len({entry.label for entry in self.plan.entries}) > 1 and not self.flags.smoke:
+            lines.append(f"{count(seeds, 'seed')}: too few for a verdict (5 are enough)")
+        return lines + self._mixtures()
+
+    def _mixtures(self) -> list[str]:
+        """Cached train records that another torch or machine made: fine for quality, but worth a word."""
+        made = [self.records[e.job.id] for e in self.plan.entries if self.state(e) == "cached"]
+        here = self.describe([{"what": "machine"}])[0]
+        lines = []
+        torches = {r.versions.get("torch", "?") for r in made} - {here["versions"]["torch"]}
+        if torches:
+            lines.append(f"some cached results were made with torch {', '.join(sorted(torches))}, not the one here")
+        cpus = {str(r.machine.get("cpu")) for r in made if r.kind == "train"} - {str(here["machine"]["cpu"])}
+        if cpus:
+            lines.append(f"some cached results were made on another machine: {', '.join(sorted(cpus))}")
+        return lines
+
+    def options(self) -> RunOptions:
+        """How the loop is to run."""
+        from dlbench.plan.duration import seconds
+        from dlbench.worker.lock import lock_dir
+
+        suite = self.plan.suite
+        timeout_s = suite.timeout_s if self.flags.timeout is None else seconds(self.flags.timeout)
+        if self.flags.timeout is not None and timeout_s is None:
+            raise UsageError(f"--timeout {self.flags.timeout}: say 90s, 10m or 2h")
+        return RunOptions(
+            entries=self.plan.entries,
+            slots=self.slots,
+            gpus=self.gpus,
+            retry_failed=self.flags.retry_failed,
+            timeout_s=timeout_s,
+            budget_s=suite.budget_s,
+            estimator=self.estimator,
+            data_roots=self.data_roots,
+            plugins=suite.plugins,
+            lock_dir=lock_dir(),
+            command=command_line(),
+            code=code(),
+        )
+
+    def executor(self, name: str) -> Executor:
+        """The executor of that name."""
+        from dlbench.catalog import Catalog
+
+        catalog = Catalog(self.plan.suite.plugins)
+        executor: Executor = catalog.load("executors", name).build(self.warm)
+        return executor
+
+
+@contextmanager
+def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
+    """Read the suite, choose data, lay out all jobs, and look up what the store has of them."""
+    from dlbench.plan.load import load_suite
+    from dlbench.plan.plan import Datasets, make_plan
+    from dlbench.plan.smoke import smoke
+
+    options = data_options(flags.mirror, flags.offline or flags.smoke, flags.unofficial)
+    with Warm() as warm:
+        describe = Describer(lambda requests: warm.describe(list(requests)), cache() / "describe")
+        suite = load_suite(flags.suite, flags.overrides, describe)
+        if suite.search is not None:
+            raise UsageError(f"{flags.suite}: `search:` makes this suite a study; this version runs grids only")
+        if flags.smoke:
+            suite = smoke(suite)
+        known = {} if store is None or suite.name not in store.suites() else store.choices(suite.name)
+        earlier = store.entries(suite.name) if store is not None and suite.name in store.suites() else []
+        records: dict[str, Record] = {}
+
+        def is_done(job_id: str) -> bool:
+            if job_id not in records and store is not None and (record := store.record(job_id)) is not None:
+                records[job_id] = record
+            return job_id in records and records[job_id].status in DONE
+
+        datasets = Datasets(describe, options, suite.plugins)
+        plan = make_plan(suite, datasets, before={} if flags.re_resolve else known, earlier=earlier, is_done=is_done)
+        for entry in plan.entries:
+            is_done(entry.job.id)
+        yield Planned(flags, plan, store, warm, describe, records)

@@ -1,0 +1,172 @@
+"""`dlbench run` and `dlbench plan`: the whole way from a suite file to a report."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlbench.cli import options as shared
+from dlbench.cli.console import as_json, complain, data, out, say, warn
+from dlbench.errors import JobFailed
+
+if TYPE_CHECKING:
+    from dlbench.cli.planning import Planned
+    from dlbench.run.loop import Outcome
+    from dlbench.store.folder import Store
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="Example: dlbench run suites/rnn_vs_transformer.yaml train.epochs=2 seeds=3")(run)
+    app.command(epilog="Example: dlbench plan suites/rnn_vs_transformer.yaml")(plan)
+
+
+Slots = Annotated[int | None, typer.Option(min=1, help="Jobs side by side; default: cores over threads, or GPUs.")]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="Make failed, diverged and out-of-memory jobs again.")]
+NoMlflow = Annotated[bool, typer.Option("--no-mlflow", help="Do not mirror results to MLflow.")]
+NoReport = Annotated[bool, typer.Option("--no-report", help="Do not write the report.")]
+Executor = Annotated[str, typer.Option(help="Where jobs run: a name from `dlbench list executors`.")]
+Timeout = Annotated[str | None, typer.Option(help="Longest running time of one job: 90s, 10m, 2h.")]
+
+FAILURES = ("failed", "oom", "diverged", "timeout", "lost")
+
+
+def run(
+    suite: shared.SuiteFile,
+    overrides: shared.Overrides = None,
+    store: shared.Store = shared.STORE,
+    slots: Slots = None,
+    executor: Executor = "local",
+    retry_failed: Retry = False,
+    timeout: Timeout = None,
+    smoke: shared.Smoke = False,
+    offline: shared.Offline = False,
+    mirror: shared.Mirror = None,
+    unofficial: shared.Unofficial = False,
+    re_resolve: shared.ReResolve = False,
+    no_mlflow: NoMlflow = False,
+    no_report: NoReport = False,
+    report_folder: shared.Out = None,
+    json: shared.Json = False,
+) -> None:
+    """Run a suite: plan, train, measure, track, report. Run it again to go on where it stopped."""
+    from dlbench.cli.planning import Flags, planned
+    from dlbench.store.folder import Store as Folder
+
+    flags = Flags(
+        suite, tuple(overrides or ()), slots, retry_failed, timeout, smoke, offline, mirror, unofficial, re_resolve
+    )
+    outcome: Outcome | None = None
+    with _store(store, smoke) as root:
+        folder = Folder.open(root, create=True)
+        with folder.writer(), planned(flags, folder) as todo:
+            name = todo.plan.suite.name
+            todo.preflight()
+            folder.write_suite(todo.plan.suite, todo.plan.entries)
+            folder.keep_choices(name, todo.plan.choices)
+            for line in todo.remarks():
+                warn(line)
+            say(todo.line())
+            if todo.waiting:
+                tracked, reported = not (no_mlflow or smoke), not (no_report or smoke)
+                outcome = _run(todo, folder, executor, tracked, reported, not json, report_folder)
+            else:
+                say(f"nothing to do; `dlbench report {name}` writes the report anew")
+            if json:
+                from dlbench.cli.results import joined
+
+                as_json([joined(result, name) for result in folder.results(name) if result.record is not None])
+    if outcome is not None:
+        _end(outcome)
+
+
+@contextmanager
+def _store(store: Path, smoke: bool) -> Iterator[Path]:
+    """The store's folder; a temporary one for a smoke run."""
+    if not smoke:
+        yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="dlbench-smoke-") as folder:
+        yield Path(folder)
+
+
+def _run(
+    todo: "Planned", store: "Store", executor: str, mlflow: bool, report: bool, show: bool, report_folder: Path | None
+) -> "Outcome":
+    """Run what is to be run, with the invocation and the mirror kept in step, and close with verdict and report."""
+    from dlbench.cli.ending import Ending, Told
+    from dlbench.cli.progress import listener
+    from dlbench.plan.grid import Grid
+    from dlbench.run.loop import Loop
+    from dlbench.run.signals import interruptible
+
+    options = todo.options()
+    with Ending(store, todo.plan.suite, options.lock_dir, mlflow=mlflow) as ending:
+        with listener(len(todo.waiting)) as screen:
+            source = Grid(todo.plan.entries)
+            loop = Loop(source, store, todo.executor(executor), options, Told(ending, screen))
+            told = False
+
+            def interrupt() -> None:
+                nonlocal told
+                screen.on_note("stopping at once" if told else "stopping; running jobs end soon. Ctrl-C again: at once")
+                told = True
+                loop.interrupt()
+
+            with interruptible(interrupt):
+                outcome = loop.run()
+        ending.close(outcome, report=report, show=show, out_folder=report_folder)
+    return outcome
+
+
+def _end(outcome: "Outcome") -> None:
+    """Say how to go on, and exit with the code that the outcome asks for.
+
+    Raises:
+        JobFailed: some jobs failed.
+    """
+    if outcome.interrupted:
+        from dlbench.cli.wiring import command_line
+
+        complain(f"interrupted; what had finished is kept. To go on: {command_line()}")
+        raise typer.Exit(130)
+    failed = {status: n for status, n in outcome.counts.items() if status in FAILURES}
+    if failed:
+        what = ", ".join(f"{n} {status}" for status, n in sorted(failed.items()))
+        raise JobFailed(f"{what}: the lines above and the report say why. --retry-failed makes them again.")
+
+
+def plan(
+    suite: shared.SuiteFile,
+    overrides: shared.Overrides = None,
+    store: shared.Store = shared.STORE,
+    slots: Slots = None,
+    retry_failed: Retry = False,
+    smoke: shared.Smoke = False,
+    offline: shared.Offline = False,
+    mirror: shared.Mirror = None,
+    unofficial: shared.Unofficial = False,
+    re_resolve: shared.ReResolve = False,
+    json: shared.Json = False,
+) -> None:
+    """Show what `run` would do: jobs, what is cached, time, memory, data. Runs nothing."""
+    from dlbench.cli.plan_table import rows, table
+    from dlbench.cli.planning import Flags, planned
+    from dlbench.store.folder import Store as Folder
+
+    flags = Flags(
+        suite, tuple(overrides or ()), slots, retry_failed, None, smoke, offline, mirror, unofficial, re_resolve
+    )
+    known = Folder.open(store, create=False) if (store / "store.json").exists() and not smoke else None
+    with planned(flags, known) as todo:
+        todo.preflight()
+        if json:
+            as_json(rows(todo))
+            return
+        out().print(table(todo))
+        for line in todo.remarks():
+            data(line)
+        data(todo.line())
