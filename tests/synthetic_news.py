@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from synthetic import costs, job, result, with_artifact
@@ -21,9 +22,10 @@ EPOCHS = 4
 
 
 def news(
-    folder: Path, *, seeds: int = 5, rounds: int = 5, models: tuple[str, ...] = tuple(TRUTH), **fields: object
+    folder: Path, *, seeds: int = 5, rounds: int = 5, models: tuple[str, ...] = tuple(TRUTH), **fields: Any
 ) -> list[Result]:
     """All results of the suite; artifacts go below `folder`."""
+    varied = fields.pop("varied", None)
     rng = np.random.default_rng(7)
     found: list[Result] = []
     for label in models:
@@ -31,7 +33,7 @@ def news(
         for seed in range(seeds):
             score = float(mean + sd * rng.standard_normal())
             metrics = _metrics(score, train_s * (1 + 0.02 * rng.standard_normal()))
-            one = result(job(label, number=seed, **fields), label, metrics)
+            one = result(job(label, number=seed, **fields), label, metrics, varied=varied)
             rows = _curve(score, train_s, mean, rng)
             found.append(
                 with_artifact(one, folder, "curve", "curve.csv", lambda path, rows=rows: path.write_text(rows))
@@ -50,6 +52,7 @@ def news(
                     "flops_per_sample": [parameters * 1.9] * rounds,
                 },
                 batch_size=size,
+                varied=varied,
                 **fields,
             )
     return found

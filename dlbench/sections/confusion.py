@@ -81,10 +81,10 @@ def _spec(rows: list[dict[str, Any]], classes: list[str]) -> _charts.Spec:
     x = {
         "field": "predicted",
         "type": "nominal",
-        "sort": classes,
+        "scale": {"domain": classes},
         "axis": {**axis, "title": "Predicted", "orient": "top", "labelAngle": 0 if len(classes) <= 6 else -45},
     }
-    y = {"field": "true", "type": "nominal", "sort": classes, "axis": {**axis, "title": "True"}}
+    y = {"field": "true", "type": "nominal", "scale": {"domain": classes}, "axis": {**axis, "title": "True"}}
     tip = [
         _charts.tooltip("true", "true"),
         _charts.tooltip("predicted", "predicted"),

@@ -224,7 +224,8 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
         )
     if not rows:
         return None
-    y = {"field": "model", "type": "nominal", "sort": shown, "axis": {"title": None, "labelLimit": 150}}
+    # The order is a domain, not a sort: Vega-Lite turns sorts into code, and a name could be any text.
+    y = {"field": "model", "type": "nominal", "scale": {"domain": shown}, "axis": {"title": None, "labelLimit": 150}}
     hue = _charts.colour(results.series, shown, legend=False)
     title = f"{'Test' if arena.score.name.startswith('test') else 'Validation'} {name}"
     x = _charts.measure("score", title, format)

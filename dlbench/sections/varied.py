@@ -38,9 +38,9 @@ def build(results: Results) -> Section | None:
             # A varied dataset parameter makes an arena of each value; they meet in one figure.
             where = point.arena.dataset if key.startswith("dataset.") else point.arena.title
             groups.setdefault((point.arena.task, where), []).append(point)
-        for (_, where), points in groups.items():
+        for (task, where), points in groups.items():
             if len({canonical(point.value) for point in points}) > 1:
-                blocks.append(_figure(results, key, where, points))
+                blocks.append(_figure(results, key, task, where, points))
     return Section(title="What was varied", anchor="varied", blocks=tuple(blocks)) if blocks else None
 
 
@@ -83,7 +83,7 @@ def _entry(contender: Contender) -> Entry:
     return (contender.train or contender.cost)[0].entry
 
 
-def _figure(results: Results, key: str, where: str, points: Sequence[Point]) -> Figure:
+def _figure(results: Results, key: str, task: str, where: str, points: Sequence[Point]) -> Figure:
     score = points[0].arena.score
     assert score is not None
     names = _series_names(points)
@@ -112,7 +112,7 @@ def _figure(results: Results, key: str, where: str, points: Sequence[Point]) -> 
     values = [row["value"] for row in rows]
     log = all(_number(value) for value in values) and _geometric(sorted(set(values)))
     return Figure(
-        name=f"varied_{_plain(key)}_{_plain(where)}"[:120],
+        name="_".join(["varied", *map(_plain, (key, task, where))]),
         title=f"{name.capitalize()} against {what} on {where}",
         alt=f"Lines of {name} against {what} on {where} for {', '.join(shown)}.",
         caption="Means over seeds; the band reaches from the lowest to the highest seed."

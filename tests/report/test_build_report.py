@@ -1,0 +1,93 @@
+"""The files of a report: whole, small, quick, and there for every kind of suite."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from synthetic import costs, job, quality, result, suite
+from synthetic_news import news
+
+from dlbench.analyze.results import Results
+from dlbench.report import figures
+from dlbench.report.build import build_report
+from dlbench.schema.record import Result
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("news")
+    results = Results(suite(report={"baseline": "lstm"}), news(folder / "jobs"))
+    return build_report(results, folder / "report").parent
+
+
+def test_a_report_has_its_files(report: Path) -> None:
+    text = (report / "report.md").read_text()
+    linked = set(re.findall(r"\]\(figures/([^)]+)\)", text))
+    assert linked == {path.name for path in (report / "figures").iterdir()}
+    assert {"scores_ag-news.svg", "learning_epochs_ag-news.svg", "infer_throughput_ag-news.svg"} <= linked
+    sections = re.findall(r"^## (.+)", text, re.MULTILINE)
+    assert sections[:3] == ["Verdict", "Leaderboard", "Comparisons"]
+    assert sections[-1] == "How it was measured"
+    assert (report / "index.html").stat().st_size < 3e6
+
+
+def test_the_leaderboard_tells_the_truth(report: Path) -> None:
+    text = (report / "report.md").read_text()
+    board = text.partition("## Leaderboard")[2].partition("##")[0]
+    names = re.findall(r"^\| (\w+) \| [\d.]+ % ± [\d.]+ \| 5 \|", board, re.MULTILINE)
+    assert set(names) == {"linear", "rnn", "lstm", "gru", "transformer"}
+    assert names[-1] == "rnn"
+    assert re.search(r"\| lstm \| .* \| baseline \|", board)
+    assert re.search(r"\| rnn \| .* \| worse \(−\d\.\d points\) \|", board)
+
+
+def test_a_report_replaces_the_pictures_of_the_one_before(report: Path, tmp_path: Path) -> None:
+    old = tmp_path / "figures" / "old.svg"
+    old.parent.mkdir()
+    old.write_text("<svg/>")
+    build_report(Results(suite(), []), tmp_path)
+    assert not old.exists()
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ([], "The suite has no jobs yet."),
+        (quality("a", [None, None]), "2 of 2 jobs have no result: 2 not run yet."),
+        (quality("a", [0.9]), "there is nothing yet to compare it with"),
+        ([result(job("a"), "a", status="oom", reason="needs 9 GB")], "needs 9 GB"),
+        (quality("a", [0.9], skipped="bf16 has no kernel on this CPU"), "bf16 has no kernel on this CPU"),
+        (quality("a", [0.9], flags=("other load 1.3",)), "other load 1.3"),
+        ([*quality("a", [0.9, 0.9]), *quality("b", [0.8, None])], "nothing is ranked yet"),
+        (costs("a", {"infer_throughput": [100.0]}), "no training has finished yet"),
+    ],
+)
+def test_unfinished_suites_have_a_report(results: list[Result], said: str, tmp_path: Path) -> None:
+    index = build_report(Results(suite(), results), tmp_path)
+    assert said in (tmp_path / "report.md").read_text()
+    assert said in index.read_text()
+    assert (tmp_path / "results.csv").is_file()
+
+
+def test_two_hundred_jobs_are_quick_and_small(tmp_path: Path) -> None:
+    models = ("linear", "rnn", "lstm", "gru", "transformer")
+    results = [
+        one
+        for length in (30, 60, 100)
+        for one in news(
+            tmp_path / str(length),
+            rounds=5,
+            models=models[1:],
+            dataset={"name": "temporal_order", "params": {"length": length}, "source": "built-in"},
+            varied={"dataset.length": length},
+        )
+    ] + news(tmp_path / "news")
+    assert len(results) >= 200
+    figures.scripts()  # in the cache after the first report on a machine
+    began = time.perf_counter()
+    index = build_report(Results(suite(), results), tmp_path / "report")
+    seconds = time.perf_counter() - began
+    assert index.stat().st_size < 3e6
+    assert seconds < 6, f"{seconds:.1f} s; 3 s are expected of an idle machine"
+    assert "varied_dataset_length" in (tmp_path / "report" / "report.md").read_text()
