@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dlbench.analyze.compare import LEAST_SEEDS, Paired, Ratio, compare, compare_cost, correct
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.quantities import difference, format_of, listed, times, with_margin
-from dlbench.analyze.results import Results
+from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 
 NOTICEABLE = 1.1
@@ -64,7 +64,7 @@ def _verdict(results: Results, arena: Arena) -> Verdict:
     enough = all(duel.n >= LEAST_SEEDS for duel in duels.values())
     clauses = [_best_clause(arena, best, duels) if enough else _undecided(arena, best)]
     clauses += _speed_clause(arena, best, ranked, duels)
-    sentences = [f"{'; '.join(clauses)}.", *_baseline_sentence(results, arena)]
+    sentences = [f"{'; '.join(clauses)}.", *_baseline_sentence(results, arena), *_precision_sentences(results, arena)]
     return Verdict(arena, " ".join(sentences), caveats, enough)
 
 
@@ -167,14 +167,37 @@ def _baseline_sentence(results: Results, arena: Arena) -> list[str]:
         return []
     words: dict[str, list[str]] = {}
     for comparison in results.comparisons:
-        if comparison.arena is arena and comparison.baseline.label == baseline:
+        if comparison.arena is arena and _against_label(comparison) == baseline:
             words.setdefault(comparison.paired.word, []).append(comparison.contender.name)
     parts = [
         f"{listed(words[word])} {'is' if len(words[word]) == 1 else 'are'} {word}"
         for word in ("better", "worse", "indistinguishable")
         if word in words
     ]
-    return [f"Against the baseline {baseline}, {listed(parts)}."] if parts else []
+    return [f"Against the baseline {baseline}: {listed(parts)}."] if parts else []
+
+
+def _against_label(comparison: Comparison) -> str | None:
+    """Label of the other side; None where that is the contender itself at another precision."""
+    label = comparison.baseline.label
+    return None if label == comparison.contender.label else label
+
+
+def _precision_sentences(results: Results, arena: Arena) -> list[str]:
+    """What another precision or device does to each model, where a suite varies them."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for comparison in results.comparisons:
+        if comparison.arena is arena and _against_label(comparison) is None:
+            ours, theirs = comparison.contender, comparison.baseline
+            there, here = (
+                (ours.precision, theirs.precision) if ours.device == theirs.device else (ours.device, theirs.device)
+            )
+            groups.setdefault((there, here, comparison.paired.word), []).append(ours.label)
+    return [
+        f"Compared with {here}, {there} is {word} for {listed(labels)}."
+        for (there, here, word), labels in groups.items()
+        if word != "too few seeds"
+    ]
 
 
 def _unranked(arena: Arena) -> str:
@@ -196,12 +219,18 @@ def _seed_caveats(arena: Arena) -> tuple[str, ...]:
         return ()
     most = len(ranked[0].values(arena.score.name))
     out = [
-        f"{contender.name} ({'emulated precision' if contender.emulated else f'{len(values)} of {most} seeds'})"
+        f"{contender.name} ({_why_unranked(contender, len(contender.values(arena.score.name)), most)})"
         for contender in arena.contenders
         if contender not in ranked
-        for values in [contender.values(arena.score.name)]
     ]
     return (f"Not ranked: {listed(out)}.",) if out else ()
+
+
+def _why_unranked(contender: Contender, have: int, most: int) -> str:
+    if contender.emulated:
+        return "emulated precision"
+    statuses = {result.status for result in contender.train}
+    return statuses.pop() if have == 0 and len(statuses) == 1 else f"{have} of {most} seeds"
 
 
 def _data_caveats(arena: Arena) -> tuple[str, ...]:

@@ -149,9 +149,8 @@ def _verdict_column(results: Results, arena: Arena, ordered: Sequence[Contender]
 
 def _verdict_cell(comparison: Comparison) -> Cell:
     paired, unit = comparison.paired, comparison.arena.score.unit if comparison.arena.score else ""
-    apart = f"{'+' if paired.difference >= 0 else '−'}{difference(paired.difference, format_of(unit))}"
-    word = "" if paired.word == "too few seeds" else f"{paired.word} "
-    text = f"{word}({apart})" if word else f"too few seeds ({apart})"
+    sign = "+" if paired.difference > 0 else "−" if paired.difference < 0 else "±"
+    text = f"{paired.word} ({sign}{difference(paired.difference, format_of(unit))})"
     return Cell(value=paired.word, text=text, tone=_WORD_TONES.get(paired.word, "normal"))
 
 

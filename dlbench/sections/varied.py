@@ -15,7 +15,7 @@ from dlbench.schema.blocks import Block, Figure, Section
 from dlbench.schema.job import Entry
 from dlbench.sections import _charts
 
-POSITION = 35
+POSITION = 25
 
 
 @dataclass(frozen=True, eq=False)
