@@ -2,12 +2,12 @@
 
 import itertools
 
-from dlbench.contracts import Meter
+from dlbench.contracts import Batch, Meter
 from dlbench.jobdir import JobDir
 from dlbench.schema.metric import Metric
 from dlbench.worker.build import Bench
 from dlbench.worker.rig import PhaseRig, cost_batches, memory_in_use
-from dlbench.worker.watch import Watch
+from dlbench.worker.watch import Watch, disturbances
 
 LEAST_WARM_UP_STEPS = 3
 WARM_UP_S = 0.2
@@ -20,13 +20,15 @@ def measure(bench: Bench, jobdir: JobDir) -> tuple[list[Metric], tuple[str, ...]
     point = bench.job.cost
     assert point is not None
     batches = cost_batches(bench, point.batch_size)
+    phases = [phase for phase in ORDER if phase == "model" or phase in point.phases]
+    _touch(bench, batches[0], phases)
     baseline_bytes = memory_in_use(bench.device)
     model = bench.model()
     ran = bench.precision.ran(lambda: model(batches[0]))
     metrics: list[Metric] = []
-    flags: list[str] = []
-    for phase in (p for p in ORDER if p == "model" or p in point.phases):
-        jobdir.tell("phase", name="measure", unit=phase)
+    watches: list[Watch] = []
+    for phase in phases:
+        jobdir.tell("phase", name=f"measure {phase}")
         rig = PhaseRig(bench, model.train(phase == "train"), phase, batches, baseline_bytes)
         prefix = "" if phase == "model" else f"{phase}_"
         if phase != "model":
@@ -37,8 +39,20 @@ def measure(bench: Bench, jobdir: JobDir) -> tuple[list[Metric], tuple[str, ...]
                 with Watch() as watch:
                     measured = _run(rig, module.build(rig))
                 metrics += [metric.model_copy(update={"name": prefix + metric.name}) for metric in measured]
-                flags += [f"{prefix}{name}: {what}" for what in watch.disturbances()]
-    return metrics, ran, flags
+                if phase != "model":
+                    watches.append(watch)
+    return metrics, ran, disturbances(watches)
+
+
+def _touch(bench: Bench, batch: Batch, phases: list[str]) -> None:
+    """Take one step of each phase with a model that is then forgotten.
+
+    The first use of a kernel reads its code into memory and sets up library state. That is no model's memory, and
+    would be charged to each as if it were.
+    """
+    model = bench.model()
+    for phase in phases:
+        PhaseRig(bench, model.train(phase == "train"), phase, [batch], 0).step(batch)
 
 
 def _run(rig: PhaseRig, meter: Meter) -> list[Metric]:

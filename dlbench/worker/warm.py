@@ -30,6 +30,9 @@ from dlbench.worker.lifeline import hold_on, holding_on
 PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 """Threads that wait for others sleep instead of spinning; must be set before torch loads its OpenMP."""
 
+NO_CUDA = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""Asking torch whether there is a GPU must not start CUDA here: it would be dead in every child."""
+
 SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1"}
 """numpy would start threads when it is imported, and only the forking thread lives on in a child."""
 
@@ -83,6 +86,7 @@ class Warm:
         self._lifeline, self._requests, self._answers = lifeline, requests, answers
         self._children: dict[int, Child] = {}
         self._unread = b""
+        self._ready_to_work = False
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = os.pipe()
         for fd in (self._woken, self._waker):
@@ -129,7 +133,19 @@ class Warm:
             else:
                 self._ask(request["do"], request["number"], request["asked"])
 
+    def _get_ready_to_work(self) -> None:
+        """Import what only jobs need, when the first one comes, so that answers before it come sooner."""
+        self._ready_to_work = True
+        with holding_on(self._lifeline), contextlib.suppress(Exception):  # a child meets it again, and logs it
+            importlib.import_module(self._functions["work"].partition(":")[0])
+            if "torch" in sys.modules:  # it imports this itself at the first step: 1 s in every child
+                importlib.import_module("torch._dynamo")
+        _freeze()
+
     def _work(self, folder: str, environment: dict[str, str]) -> None:
+        if not self._ready_to_work:
+            self._get_ready_to_work()
+
         def run() -> None:
             log = os.open(f"{folder}/log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             os.dup2(log, 1)
@@ -255,6 +271,12 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
+def _freeze() -> None:
+    """Keep what is imported out of the reach of collections, so that those in children do not copy every page."""
+    gc.collect()
+    gc.freeze()
+
+
 def main(argument: str) -> None:
     """Serve, as the parent's argument says.
 
@@ -264,12 +286,11 @@ def main(argument: str) -> None:
     options = json.loads(argument)
     lifeline = options["lifeline"]
     os.set_inheritable(lifeline, False)
-    os.environ.update(PASSIVE_WAITING | SINGLE_THREADED)
+    os.environ.update(PASSIVE_WAITING | NO_CUDA | SINGLE_THREADED)
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever a module prints must not be taken for an answer
     with holding_on(lifeline):
         for module in options["preload"]:
             importlib.import_module(module)
-    gc.collect()
-    gc.freeze()  # so that collections in children do not copy every page
+    _freeze()
     Warm(options["functions"], lifeline, 0, answers).serve()
