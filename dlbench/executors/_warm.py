@@ -41,7 +41,7 @@ class Warm:
         describe: `module:function` that answers requests about shelves.
         check: `module:function` that tries to build jobs.
 
-    The modules of these functions are imported once, for all children.
+    The modules of these functions are imported once, for all children; that of `work` when the first job comes.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Warm:
         check: str = "dlbench.worker.check:check",
     ) -> None:
         self.functions = {"work": work, "describe": describe, "check": check}
-        self._preload = sorted({name.partition(":")[0] for name in self.functions.values()})
+        self._preload = sorted({name.partition(":")[0] for name in (describe, check)})
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
         self._stderr: IO[bytes] | None = None

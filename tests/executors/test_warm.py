@@ -88,7 +88,7 @@ def test_errors_of_a_child_are_raised_here(warm: Warm) -> None:
 
 
 def test_a_warm_process_that_cannot_start_says_why() -> None:
-    with Warm(**{**TINY, "work": "there_is_no_such_module:work"}) as warm:
+    with Warm(**{**TINY, "check": "there_is_no_such_module:check"}) as warm:
         with pytest.raises(EnvironmentFault, match="No module named 'there_is_no_such_module'"):
             warm.describe([])
 
@@ -121,6 +121,15 @@ def test_how_a_worker_ended_is_told(warm: Warm, tmp_path: Path, do: str, how: st
     assert (folder / "record.json").exists() == (do == "ok")
     if do == "raise":
         assert "ValueError: out of luck" in (folder / "log.txt").read_text()
+
+
+def test_work_that_cannot_be_imported_is_told_in_its_log(tmp_path: Path) -> None:
+    folder = attempt(tmp_path / "a", entry())
+    with Warm(**{**TINY, "work": "there_is_no_such_module:work"}) as warm:
+        warm.start(folder, {})
+        assert next_news(warm) == News(folder=folder, how="exit code 1")
+        assert warm.describe([{"still": "there"}]) == [{"still": "there"}]
+    assert "No module named 'there_is_no_such_module'" in (folder / "log.txt").read_text()
 
 
 def test_a_killed_worker_takes_its_children_with_it(warm: Warm, tmp_path: Path) -> None:
@@ -207,7 +216,7 @@ def test_nothing_outlives_a_parent_killed_while_the_warm_process_imports(tmp_pat
         import sys, time
         sys.path[:0] = {[str(tmp_path), *(p for p in sys.path if p)]!r}
         from dlbench.executors._warm import Warm
-        warm = Warm(work="slow_module:work")
+        warm = Warm(describe="slow_module:work")
         warm.wake()
         open({str(tmp_path / "pid")!r}, "w").write(str(warm.pid))
         time.sleep(60)

@@ -17,7 +17,8 @@ from dlbench.executors import inline, local
 from dlbench.executors._warm import Warm
 from dlbench.jobdir import JobDir
 from dlbench.run.estimate import Estimator
-from dlbench.run.loop import Loop, Outcome, RunOptions
+from dlbench.run.loop import Loop
+from dlbench.run.options import Outcome, RunOptions
 from dlbench.schema.job import Entry
 from dlbench.schema.train import TrainSettings
 from dlbench.store.folder import Store
@@ -177,7 +178,7 @@ def test_a_dead_warm_process_costs_what_ran_and_the_rest_goes_on(bench: Bench) -
         os.kill(bench.warm.pid, signal.SIGKILL)
 
     killer = soon(kill, lambda: bench.files("events.jsonl"))
-    source, heard, _outcome = bench.run(entries)
+    source, heard, _ = bench.run(entries)
     killer.join()
     assert source.statuses() == ["lost", "ok", "ok"]
     assert "warm process" in (heard.ended[0].reason or "")
