@@ -62,7 +62,7 @@ def _verdict(results: Results, arena: Arena) -> Verdict:
         return Verdict(arena, _unranked(arena), caveats, False)
     duels = _duels(arena, best, ranked)
     enough = all(duel.n >= LEAST_SEEDS for duel in duels.values())
-    clauses = [_best_clause(arena, best, duels) if enough else _undecided(arena, best)]
+    clauses = [_best_clause(arena, best, duels) if enough else _undecided(arena, best, duels)]
     clauses += _speed_clause(arena, best, ranked, duels)
     sentences = [f"{'; '.join(clauses)}.", *_baseline_sentence(results, arena), *_precision_sentences(results, arena)]
     return Verdict(arena, " ".join(sentences), caveats, enough)
@@ -103,10 +103,12 @@ def _best_clause(arena: Arena, best: Contender, duels: dict[Contender, Paired]) 
     return f"On {arena.title}, {best.name} is {superlative} ({score_text(arena, best)}){rest}"
 
 
-def _undecided(arena: Arena, best: Contender) -> str:
+def _undecided(arena: Arena, best: Contender, duels: dict[Contender, Paired]) -> str:
     which = "highest" if arena.score and arena.score.better == "higher" else "lowest"
+    tied = [best.name, *(other.name for other, duel in duels.items() if duel.difference == 0)]
+    have = "has" if len(tied) == 1 else "have"
     return (
-        f"On {arena.title}, {best.name} has the {which} mean {score_name(arena)} ({score_text(arena, best)}); "
+        f"On {arena.title}, {listed(tied)} {have} the {which} mean {score_name(arena)} ({score_text(arena, best)}); "
         f"fewer than {LEAST_SEEDS} seeds are too few to name a winner"
     )
 

@@ -69,6 +69,11 @@ def test_few_seeds_name_no_winner() -> None:
     assert "fewer than 5 seeds are too few to name a winner" in text
 
 
+def test_equal_contenders_share_the_first_place() -> None:
+    text = sentence([one for label in ("a", "b", "c") for one in quality(label, [0.1 if label == "b" else 1.0])])
+    assert "a and c have the highest mean accuracy (100.0 %, n = 1)" in text
+
+
 def test_a_single_contender_and_nothing_at_all() -> None:
     assert "there is nothing yet to compare it with" in sentence(quality("a", [0.9]))
     assert sentence(quality("a", [None])) == "On ag_news, no training has finished yet."
