@@ -6,8 +6,9 @@ source), or how progress looks (the listener).
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import Literal, Protocol
 from dlbench.contracts import Executor, News, Resources, Source
 from dlbench.jobdir import JobDir
 from dlbench.run.budget import Budget
+from dlbench.run.estimate import Estimator
 from dlbench.run.made import close, made
-from dlbench.run.options import Outcome, RunOptions
 from dlbench.run.running import Running
+from dlbench.schema.base import Json
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry, Work
 from dlbench.schema.record import AGAIN, DONE, Record
@@ -60,6 +62,62 @@ class Listener(Protocol):
 
     def on_note(self, text: str) -> None:
         """A line for the user."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run.
+
+    Attributes:
+        entries: all that the source may ask for, as far as it is known; the budget needs them.
+        slots: how many jobs run side by side.
+        gpus: how many GPUs this process sees; each takes one job.
+        retry_failed: make failed, diverged, timed-out and out-of-memory jobs again.
+        timeout_s: longest running time of one job, waiting for the machine not counted.
+        grace_s: between asking a job to stop and killing it.
+        budget_s: of the whole run.
+        estimator: how long jobs take; learns from every record it meets.
+        data_roots: digest of a dataset → folder of its files.
+        plugins: shelf → files of the user.
+        lock_dir: folder of the machine's lock (`dlbench.worker.lock.lock_dir`); None: no locking.
+        command: how the user started the run.
+        code: version of dlbench and git commit of the working folder.
+    """
+
+    entries: Sequence[Entry] = ()
+    slots: int = 1
+    gpus: int = 0
+    retry_failed: bool = False
+    timeout_s: float | None = None
+    grace_s: float = 10.0
+    budget_s: float | None = None
+    estimator: Estimator = field(default_factory=Estimator)
+    data_roots: Mapping[str, Path] = field(default_factory=dict)
+    plugins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lock_dir: Path | None = None
+    command: str = ""
+    code: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        counts: status → jobs, those from the store and those that the plan skips included.
+        cached: jobs whose record was there before.
+        made: (job id, attempt) of every attempt that ended in this run, in order.
+        trimmed: ids of the jobs that the budget left no room for.
+        interrupted: the run was told to stop before it was through.
+        seconds: how long it took.
+    """
+
+    counts: Mapping[str, int]
+    cached: int
+    made: tuple[tuple[str, int], ...]
+    trimmed: tuple[str, ...]
+    interrupted: bool
+    seconds: float
 
 
 class Loop:

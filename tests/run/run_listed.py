@@ -8,8 +8,7 @@ from tiny_jobs import TINY, Heard, Listed, entry
 
 from dlbench.executors import local
 from dlbench.executors._warm import Warm
-from dlbench.run.loop import Loop
-from dlbench.run.options import RunOptions
+from dlbench.run.loop import Loop, RunOptions
 from dlbench.run.signals import interruptible
 from dlbench.store.folder import Store
 

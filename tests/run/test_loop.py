@@ -17,8 +17,7 @@ from dlbench.executors import inline, local
 from dlbench.executors._warm import Warm
 from dlbench.jobdir import JobDir
 from dlbench.run.estimate import Estimator
-from dlbench.run.loop import Loop
-from dlbench.run.options import Outcome, RunOptions
+from dlbench.run.loop import Loop, Outcome, RunOptions
 from dlbench.schema.job import Entry
 from dlbench.schema.train import TrainSettings
 from dlbench.store.folder import Store
