@@ -22,13 +22,14 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 WIDTH_PX = 600
 
 
-def theme(ink: str, paper: str, palette: Sequence[str]) -> dict[str, Any]:
+def theme(ink: str, paper: str, palette: Sequence[str], columns: int) -> dict[str, Any]:
     """Vega-Lite configuration.
 
     Args:
         ink: colour of text and lines; `currentColor` follows the page, light or dark.
         paper: colour of what lies below, for halos.
         palette: a colour for each contender, in order.
+        columns: of a legend.
     """
     words = {"labelColor": ink, "titleColor": ink, "labelFont": FONT, "titleFont": FONT}
     faint_line = {"domain": False, "tickColor": ink, "tickOpacity": 0.25, "gridColor": ink, "gridOpacity": 0.1}
@@ -52,7 +53,7 @@ def theme(ink: str, paper: str, palette: Sequence[str]) -> dict[str, Any]:
             "titlePadding": 10,
         },
         "axisX": {"grid": False, "domain": True, "domainColor": ink, "domainOpacity": 0.25},
-        "legend": {**words, "labelFontSize": 12, "symbolSize": 90, "symbolStrokeWidth": 2, "labelLimit": 180},
+        "legend": {**words, "labelFontSize": 12, "symbolSize": 90, "labelLimit": 180, "columns": columns},
     }
 
 
@@ -62,13 +63,16 @@ def series_variable(index: int) -> str:
 
 
 def interactive(figure: Figure) -> dict[str, Any]:
-    """The spec as a page embeds it: as wide as its box, in the page's own ink."""
+    """The spec as a page embeds it: as wide as its box, in the page's own ink.
+
+    The page's script sets the columns of the legend, once it knows how wide the box is.
+    """
     return {
         **figure.spec,
         "width": "container",
         "height": figure.height_px,
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "config": theme("currentColor", "var(--card)", [series_variable(i) for i in range(len(PALETTE))]),
+        "config": theme("currentColor", "var(--card)", [series_variable(i) for i in range(len(PALETTE))], 1),
     }
 
 
@@ -79,7 +83,10 @@ def svg(figure: Figure) -> str:
         "width": WIDTH_PX,
         "height": figure.height_px,
         "padding": 12,
-        "config": {**theme("#1c2024", "white", PALETTE), "background": "white"},
+        "config": {
+            **theme("#1c2024", "white", PALETTE, max(1, WIDTH_PX // figure.spec["usermeta"]["legend_entry_px"])),
+            "background": "white",
+        },
     }
     return str(vl_convert.vegalite_to_svg(spec, vl_version=_newest(), allowed_base_urls=[]))
 

@@ -1,5 +1,6 @@
 """Shared parts of charts: a contender has the same colour and shape in every one of them.
 
+`usermeta.legend_entry_px` is the room that an entry of a legend asks for, from which renderers choose its columns.
 Specs are Vega-Lite without size, theme and background, which belong to the renderers: these give the n-th name of a
 scale's domain the n-th colour and shape.
 """
@@ -14,7 +15,12 @@ Spec = dict[str, Any]
 
 def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec]) -> Spec:
     """Layers over the same inline rows."""
-    return {"$schema": SCHEMA, "data": {"values": [dict(row) for row in rows]}, "layer": list(layers)}
+    return {
+        "$schema": SCHEMA,
+        "usermeta": {"legend_entry_px": 40 + 7 * min(max(len(str(row.get("model", ""))) for row in rows), 24)},
+        "data": {"values": [dict(row) for row in rows]},
+        "layer": list(layers),
+    }
 
 
 def colour(series: Sequence[str], shown: Sequence[str], *, legend: bool = True) -> Spec:
@@ -38,15 +44,7 @@ def shape(series: Sequence[str], shown: Sequence[str], *, legend: bool = True) -
 
 
 def _legend(shown: Sequence[str]) -> Spec:
-    longest = max((len(name) for name in shown), default=1)
-    entry_px = 40 + 7 * min(longest, 24)
-    return {
-        "title": None,
-        "orient": "top",
-        "values": list(shown),
-        "symbolOpacity": 1,
-        "columns": {"expr": f"max(1, floor(width / {entry_px}))"},
-    }
+    return {"title": None, "orient": "top", "values": list(shown), "symbolOpacity": 1}
 
 
 def pick() -> list[Spec]:

@@ -80,13 +80,17 @@ def _figure(results: Results, arena: Arena, metric: str, title: str, format: For
         alt=f"Scatter plot of {len(rows)} contenders on {arena.title}."
         + (f" On the Pareto front: {listed(best)}." if fair else ""),
         caption=f"Batch {size}. Bars are 95 % intervals of the score and the interval over rounds of the cost. "
-        + (
-            "The dashed line is the Pareto front: nothing is better in both respects than what lies on it."
-            if fair
-            else "No Pareto front is drawn: the contenders do not have the same seeds."
-        ),
+        + _front_text(best, fair),
         spec=_charts.chart(rows, _layers(results, rows, name, title, format, score_format, log, less)),
     )
+
+
+def _front_text(best: list[str], fair: bool) -> str:
+    if not fair:
+        return "No Pareto front is drawn: the contenders do not have the same seeds."
+    if len(best) == 1:
+        return f"{best[0]} is ahead of all others in both respects."
+    return "The dashed line is the Pareto front: nothing is better in both respects than what lies on it."
 
 
 def _layers(
@@ -102,6 +106,8 @@ def _layers(
     shown = [row["model"] for row in rows]
     x = _charts.measure("cost", title, format, log=log)
     y = _charts.measure("score", f"Test {name}", score_format)
+    for axis in (x, y):
+        axis["scale"]["padding"] = 20
     hue = _charts.colour(results.series, shown, legend=False)
     shapes = _charts.shape(results.series, shown, legend=False)
     tip = [

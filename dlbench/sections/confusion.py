@@ -49,10 +49,14 @@ def _figure(arena: Arena) -> Figure | None:
         name=f"confusion_{arena.anchor}",
         title=f"Confusion of {best.name} on {arena.title}",
         alt=f"Confusion matrix of {who} over {len(classes)} classes.{finding}",
-        caption=f"Rows are true classes; shares of a row over all {len(best.seeds)} seeds.{finding}",
+        caption=f"Rows are true classes; shares of a row, over {_seeds(len(best.seeds))}.{finding}",
         spec=_spec(rows, classes),
         height_px=min(max(160, 40 * len(classes)), 520),
     )
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"all {count} seeds"
 
 
 def _pooled(arena: Arena, contender: Contender) -> tuple[list[list[float]], list[str]] | None:
@@ -102,7 +106,7 @@ def _spec(rows: list[dict[str, Any]], classes: list[str]) -> _charts.Spec:
                     "field": "share",
                     "type": "quantitative",
                     "legend": None,
-                    "scale": {"domain": [0, 1], "range": [0.04, 1], "type": "sqrt"},
+                    "scale": {"domain": [0, 1], "range": [0.04, 0.75], "type": "sqrt"},
                 },
             },
         }

@@ -103,10 +103,11 @@ def _run(results: Results, records: Sequence[Record]) -> KeyValues:
     threads = sorted({(record.kind, record.threads) for record in records})
     items += [(f"Threads of {kind} jobs", str(count)) for kind, count in threads]
     items.append(("Devices", ", ".join(sorted({record.device for record in records}))))
-    ran = {
-        f"{r.precision.asked} ({', '.join(r.precision.ran)})" if r.precision.ran else r.precision.asked for r in records
-    }
-    items.append(("Precision (what ran)", ", ".join(sorted(ran))))
+    ran: dict[str, set[str]] = {}
+    for record in records:
+        ran.setdefault(record.precision.asked, set()).update(record.precision.ran)
+    precisions = [f"{asked} ({', '.join(sorted(dtypes))})" if dtypes else asked for asked, dtypes in ran.items()]
+    items.append(("Precision (what ran)", ", ".join(precisions)))
     items.append(("First started", min(record.started_at for record in records).strftime("%Y-%m-%d %H:%M:%S %Z")))
     items.append(("Time of all jobs", quantity(sum(record.duration_s for record in records), "seconds")))
     return KeyValues(items=tuple(items), caption="How it was run")

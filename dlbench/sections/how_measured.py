@@ -21,9 +21,12 @@ def build(results: Results) -> Section | None:
 
 def _quality(results: Results) -> str:
     seeds = sorted({len(contender.train) for arena in results.arenas for contender in arena.contenders})
-    count = f"{seeds[0]}" if seeds and seeds[0] == seeds[-1] else "the same"
+    if len(seeds) == 1:
+        count = "one seed, the same" if seeds[0] == 1 else f"{seeds[0]} seeds, the same"
+    else:
+        count = "the same seeds"
     return (
-        f"Every contender is trained with {count} seeds, the same for all. The test split is scored once, with the "
+        f"Every contender is trained with {count} for all. The test split is scored once, with the "
         "weights that the validation split chose. A mean stands with n and a 95 % t interval. Contenders are ranked "
         "only where they have the same seeds."
     )
@@ -48,11 +51,14 @@ def _cost(results: Results) -> str:
             for size in c.batch_sizes
         }
     )
-    span = f"{rounds[0]}" if rounds[0] == rounds[-1] else f"{rounds[0]} to {rounds[-1]}"
+    if rounds == [1]:
+        turns = "once"
+    else:
+        span = f"{rounds[0]}" if rounds[0] == rounds[-1] else f"{rounds[0]} to {rounds[-1]}"
+        turns = f"in {span} rounds that take turns between contenders, so that drift is nobody's gain"
     return (
-        f"Costs are measured apart from training, alone on the machine, at batch "
-        f"{'size' if len(sizes) == 1 else 'sizes'} {', '.join(map(str, sizes))}, in {span} "
-        f"round{'' if span == '1' else 's'} that take turns between contenders, so that drift is nobody's gain. "
+        "Costs are measured apart from training, alone on the machine, at batch "
+        f"{'size' if len(sizes) == 1 else 'sizes'} {', '.join(map(str, sizes))}, {turns}. "
         "A cost is the median of its rounds; its interval lies between two of them and holds for any distribution. "
         "Ratios are means over rounds paired by number."
     )

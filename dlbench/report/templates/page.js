@@ -39,7 +39,9 @@
     place.style.width = "100%";
     box.prepend(place);
     try {
-      await vegaEmbed(place, specs[box.dataset.figure], { actions: false, renderer: "svg", tooltip: { theme: "custom" } });
+      const spec = specs[box.dataset.figure];
+      spec.config.legend.columns = Math.max(1, Math.floor((box.clientWidth - 60) / spec.usermeta.legend_entry_px));
+      await vegaEmbed(place, spec, { actions: false, renderer: "svg", tooltip: { theme: "custom" } });
       box.classList.add("drawn");
     } catch (error) {
       console.error(box.dataset.figure, error);
