@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,9 @@ from dlbench.errors import JobFailed
 
 if TYPE_CHECKING:
     from dlbench.cli.planning import Planned
+    from dlbench.plan.plan import Plan
     from dlbench.run.loop import Outcome
+    from dlbench.schema.job import Entry
     from dlbench.store.folder import Store
 
 
@@ -59,7 +62,7 @@ def run(
     flags = Flags(
         suite, tuple(overrides or ()), slots, retry_failed, timeout, smoke, offline, mirror, unofficial, re_resolve
     )
-    outcome: Outcome | None = None
+    ended: tuple[Outcome, int | None] | None = None
     with _store(store, smoke) as root:
         folder = Folder.open(root, create=True)
         with folder.writer(), planned(flags, folder) as todo:
@@ -72,15 +75,15 @@ def run(
             say(todo.line())
             if todo.waiting:
                 tracked, reported = not (no_mlflow or smoke), not (no_report or smoke)
-                outcome = _run(todo, folder, executor, tracked, reported, not json, report_folder)
+                ended = _run(todo, folder, executor, tracked, reported, not json, report_folder)
             else:
                 say(f"nothing to do; `dlbench report {name}` writes the report anew")
             if json:
                 from dlbench.cli.results import joined
 
                 as_json([joined(result, name) for result in folder.results(name) if result.record is not None])
-    if outcome is not None:
-        _end(outcome)
+    if ended is not None:
+        _end(*ended)
 
 
 @contextmanager
@@ -95,8 +98,12 @@ def _store(store: Path, smoke: bool) -> Iterator[Path]:
 
 def _run(
     todo: "Planned", store: "Store", executor: str, mlflow: bool, report: bool, show: bool, report_folder: Path | None
-) -> "Outcome":
-    """Run what is to be run, with the invocation and the mirror kept in step, and close with verdict and report."""
+) -> tuple["Outcome", int | None]:
+    """Run what is to be run, with the invocation and the mirror kept in step, and close with verdict and report.
+
+    Returns:
+        The outcome, and the number of the signal that ended the run early, if one did.
+    """
     from dlbench.cli.ending import Ending, Told
     from dlbench.cli.progress import listener
     from dlbench.plan.grid import Grid
@@ -116,13 +123,21 @@ def _run(
                 told = True
                 loop.interrupt()
 
-            with interruptible(interrupt):
+            with interruptible(interrupt) as heard:
                 outcome = loop.run()
+        if outcome.trimmed:
+            store.write_suite(todo.plan.suite, _trimmed(todo.plan, outcome))
         ending.close(outcome, report=report, show=show, out_folder=report_folder)
-    return outcome
+    return outcome, heard.number
 
 
-def _end(outcome: "Outcome") -> None:
+def _trimmed(plan: "Plan", outcome: "Outcome") -> list["Entry"]:
+    """The index with what the budget left no room for marked as skipped; the next plan decides anew."""
+    left, why = set(outcome.trimmed), "the budget of this run was spent; run again to go on, or raise `budget:`"
+    return [e.model_copy(update={"skipped": why}) if e.job.id in left else e for e in plan.entries]
+
+
+def _end(outcome: "Outcome", signal_number: int | None) -> None:
     """Say how to go on, and exit with the code that the outcome asks for.
 
     Raises:
@@ -132,7 +147,7 @@ def _end(outcome: "Outcome") -> None:
         from dlbench.cli.wiring import command_line
 
         complain(f"interrupted; what had finished is kept. To go on: {command_line()}")
-        raise typer.Exit(130)
+        raise typer.Exit(128 + (signal_number or SIGINT))
     failed = {status: n for status, n in outcome.counts.items() if status in FAILURES}
     if failed:
         what = ", ".join(f"{n} {status}" for status, n in sorted(failed.items()))

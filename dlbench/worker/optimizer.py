@@ -14,9 +14,13 @@ class Optimizers:
     def __init__(self, members: Iterable[torch.optim.Optimizer]) -> None:
         self.members = tuple(members)
         self._groups = [(group, group["lr"]) for member in self.members for group in member.param_groups]
+        self._factor = 1.0
 
     def scale_lr(self, factor: float) -> None:
         """Set every learning rate to its peak times a factor."""
+        if factor == self._factor:
+            return
+        self._factor = factor
         for group, peak in self._groups:
             group["lr"] = peak * factor
 
