@@ -77,11 +77,11 @@ class Precision:
         return tuple(sorted(name.get(dtype, str(dtype).removeprefix("torch.")) for dtype in watch.seen))
 
 
-class _DtypesOfMatrixOperators(TorchDispatchMode):
+class _DtypesOfMatrixOperators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Collects the dtypes of the weights that matrix operators are given."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.seen: set[torch.dtype] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -29,6 +29,7 @@ def make_deterministic(device: torch.device, threads: int) -> None:
     """
     if device.type == "cpu" and threads == 1:
         return
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a pass over memory
+    # A debugging aid that costs a pass over memory:
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
