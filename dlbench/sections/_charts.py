@@ -92,6 +92,8 @@ def spans_decades(values: Sequence[float], ratio: float = 8.0) -> bool:
     return len(values) > 1 and min(values) > 0 and max(values) / min(values) >= ratio
 
 
+NARROW_PX = 340.0
+"""Width of the plot in half a page: names are placed for it, and then have room in every wider one."""
 LABEL_PLACES = (
     {"dx": 8, "dy": -11, "align": "left"},
     {"dx": -8, "dy": -11, "align": "right"},
@@ -104,7 +106,7 @@ def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str]) ->
     """Offset and alignment of each point's name, so that names rarely cover one another or a point.
 
     Args:
-        points: positions in pixels of the usual figure, x to the right, y down.
+        points: positions in a plot of `NARROW_PX`, x to the right, y down.
     """
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
     places: list[Spec] = []
@@ -126,8 +128,8 @@ def _box(x: float, y: float, width: float, place: Mapping[str, Any]) -> _Box:
 
 
 def _overlap(a: _Box, b: _Box) -> float:
-    """Common area; outside the usual figure counts as covered."""
-    outside = max(0.0, a[2] - 600) + max(0.0, -a[0])
+    """Common area; what lies outside the plot counts as covered."""
+    outside = max(0.0, a[2] - NARROW_PX) + max(0.0, -a[0])
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1])) + outside
 
 

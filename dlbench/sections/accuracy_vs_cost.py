@@ -70,7 +70,13 @@ def _figure(results: Results, arena: Arena, metric: str, title: str, format: For
     fair = arena.ranked != ()
     costs, scores = [row["cost"] for row in rows], [row["score"] for row in rows]
     log = _charts.spans_decades(costs, 4.0)
-    spots = list(zip(_charts.pixels(costs, 600, log=log), [300 - y for y in _charts.pixels(scores, 300)], strict=True))
+    spots = list(
+        zip(
+            _charts.pixels(costs, _charts.NARROW_PX, log=log),
+            [300 - y for y in _charts.pixels(scores, 300)],
+            strict=True,
+        )
+    )
     for index, place in enumerate(_charts.place_labels(spots, [row["model"] for row in rows])):
         rows[index] |= {**place, "front": fair and index in front}
     best = [rows[index]["model"] for index in front]
@@ -89,7 +95,7 @@ def _front_text(best: list[str], fair: bool) -> str:
     if not fair:
         return "No Pareto front is drawn: the contenders do not have the same seeds."
     if len(best) == 1:
-        return f"{best[0]} is ahead of all others in both respects."
+        return f"Nothing beats {best[0]} in either respect."
     return "The dashed line is the Pareto front: nothing is better in both respects than what lies on it."
 
 
