@@ -1,0 +1,73 @@
+"""What models of token sequences share: which positions are real, pooling over those, the signature they accept.
+
+A batch is `tokens` (B, T), padded on the right with 0, and `lengths` (B,), at least 1. Nothing here reads a tensor
+from the host, so no step waits for the device.
+
+Shapes: B examples, T positions, D features.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from dlbench.schema.signature import Classes, Signature, Tokens
+
+AG_NEWS = Signature(input=Tokens(vocabulary=30_000, length=64), output=Classes(classes=4))
+"""Short news texts in 4 classes, as word ids: the signature shown where a preset's paper names none for text."""
+
+
+def reads_tokens_tells_class(signature: Signature) -> bool:
+    """Whether it is text classification; sizes do not matter."""
+    return isinstance(signature.input, Tokens) and isinstance(signature.output, Classes)
+
+
+def sizes(signature: Signature) -> tuple[int, int, int]:
+    """Vocabulary, longest length and classes of a text classification whose sizes are all known.
+
+    Raises:
+        ValueError: another kind of signature, or a size of None.
+    """
+    tokens, classes = signature.input, signature.output
+    if not isinstance(tokens, Tokens) or not isinstance(classes, Classes):
+        raise ValueError(f"this model reads tokens and tells a class; the signature is {signature}")
+    if tokens.vocabulary is None or tokens.length is None or classes.classes is None:
+        raise ValueError(f"a model is built only when every size is known; the signature is {signature!r}")
+    return tokens.vocabulary, tokens.length, classes.classes
+
+
+def real_positions(lengths: Tensor, width: int) -> Tensor:
+    """Which of `width` positions hold a token and not padding, bool (B, width)."""
+    return torch.arange(width, device=lengths.device) < lengths[:, None]
+
+
+def state_at(states_BTD: Tensor, position_B: Tensor) -> Tensor:
+    """The state of each example at its own position, (B, D)."""
+    index = position_B[:, None, None].expand(-1, 1, states_BTD.shape[-1])
+    return states_BTD.gather(1, index).squeeze(1)
+
+
+def mean_of(states_BTD: Tensor, real_BT: Tensor) -> Tensor:
+    """Mean over real positions, (B, D)."""
+    kept = states_BTD * real_BT[..., None]
+    return kept.sum(1) / real_BT.sum(1, keepdim=True)
+
+
+def max_of(states_BTD: Tensor, real_BT: Tensor) -> Tensor:
+    """Largest value of each feature over real positions, (B, D)."""
+    return states_BTD.masked_fill(~real_BT[..., None], -torch.inf).amax(1)
+
+
+class AttentionPooling(nn.Module):
+    """Mean over real positions, weighted by a learned query (Yang et al. 2016, §2.2, equations 5–7)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(size, size)
+        self.query = nn.Linear(size, 1, bias=False)
+
+    def forward(self, states_BTD: Tensor, real_BT: Tensor) -> Tensor:
+        """Weighted mean, (B, D)."""
+        score_BT: Tensor = self.query(torch.tanh(self.project(states_BTD))).squeeze(-1)
+        weight_BT = score_BT.masked_fill(~real_BT, -torch.inf).softmax(1)
+        return (weight_BT[:, None] @ states_BTD).squeeze(1)

@@ -1,0 +1,53 @@
+"""GRU over tokens: two gates and no cell, three quarters of an LSTM.
+
+Cho et al. 2014, Learning Phrase Representations, §2.3, in the form that fused kernels compute: the reset gate acts
+after the recurrent product, n = tanh(W x + b + r ∘ (U h + c)), h' = (1 - z) ∘ n + z ∘ h. Each gate's recurrent
+block starts orthogonal, its input block Xavier-uniform, biases at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from dlbench.models import _recurrent, _sequence
+from dlbench.schema.signature import Classes, Signature, Tokens
+
+REVISION = 1
+
+
+class Params(_recurrent.RecurrentParams):
+    """Size and shape of the GRU."""
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "yang2016": {"embedding_size": 200, "hidden_size": 50, "bidirectional": True, "pooling": "attention"},
+}
+"""`yang2016`: the word level of the hierarchical attention network, Yang et al. 2016, §2.2 and §3.3."""
+
+
+def accepts(signature: Signature) -> bool:
+    """Token sequences to classes."""
+    return _sequence.reads_tokens_tells_class(signature)
+
+
+def signature(preset: str | None) -> Signature:
+    """AG News; `yang2016` with the sizes of Yelp 2013 (Yang et al. 2016, table 1)."""
+    if preset is None:
+        return _sequence.AG_NEWS
+    return Signature(input=Tokens(vocabulary=211_245, length=1_184), output=Classes(classes=5))
+
+
+def build(params: Params, signature: Signature) -> nn.Module:
+    """The classifier."""
+    vocabulary, _, classes = _sequence.sizes(signature)
+    return _recurrent.RecurrentClassifier(params, layer, vocabulary, classes)
+
+
+def layer(input_size: int, hidden_size: int) -> nn.GRU:
+    """One layer in one direction, initialised as the module says."""
+    gru = nn.GRU(input_size, hidden_size, batch_first=True)
+    _recurrent.start(gru, gates=3)
+    return gru
