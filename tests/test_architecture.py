@@ -30,7 +30,6 @@ ROOMS = {
     "torch": {"worker", "models", "tasks", "datasets", "meters"},
     "mlflow": {"store/mlflow.py"},
     "optuna": {"plan/search.py", "strategies", "analyze/importance.py"},
-    "altair": {"report"},
     "jinja2": {"report"},
     "vl_convert": {"report"},
     "pandas": {"analyze", "report", "sections"},
@@ -99,14 +98,14 @@ def test_only_the_command_line_prints(path: Path) -> None:
 
 
 def test_the_parent_has_no_way_to_torch() -> None:
-    """Everything that the parent process imports at the top of a file, together: no torch, mlflow, optuna or altair."""
+    """Everything that the parent process imports at the top of a file, together: no torch, mlflow or optuna."""
     modules = [
         "dlbench." + ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in FILES
         if part(path) in ("cli", "plan", "run", "store", "executors", "catalog", "contracts", "jobdir", "schema")
         and path.name not in ("__init__.py", "mlflow.py")
     ]
-    heavy = ["torch", "mlflow", "altair", "vl_convert", "sklearn", "tokenizers"]
+    heavy = ["torch", "mlflow", "optuna", "vl_convert", "sklearn", "tokenizers"]
     code = f"import sys\nfor name in {modules}: __import__(name)\nprint([n for n in {heavy} if n in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from fake_describe import PLUGINS, SHELF, FakeDescribe, make_files
 from ruamel.yaml import YAML
@@ -12,8 +13,6 @@ from dlbench.errors import UsageError
 from dlbench.plan.jsonschema import suite_schema
 from dlbench.plan.load import load_suite
 from dlbench.plan.starter import starter_suite
-
-jsonschema = pytest.importorskip("jsonschema")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
@@ -23,7 +24,6 @@ def test_shipped_suite_is_right(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
 def test_shipped_suite_follows_the_schema(path: Path) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     schema = suite_schema(Catalog(), describe)
     errors = jsonschema.Draft202012Validator(schema).iter_errors(YAML(typ="safe", pure=True).load(path.read_text()))
     assert [error.json_path for error in errors] == []
