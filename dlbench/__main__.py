@@ -11,7 +11,7 @@ def main() -> None:
     from dlbench.errors import DlbenchError
 
     try:
-        app()
+        app(prog_name="dlbench")  # also as `python -m dlbench`, for usage lines and completion
     except DlbenchError as error:
         complain(str(error))
         sys.exit(error.exit_code)

@@ -1,5 +1,6 @@
 """From flags to a plan, with what the store already knows: shared by `run` and `plan`."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,6 +76,11 @@ class Planned:
         """What is to be run, each job once."""
         entries = {e.job.id: e for e in self.plan.entries if self.state(e) in ("run", "again")}
         return list(entries.values())
+
+    @property
+    def failed(self) -> Counter[str]:
+        """Status → jobs that failed before and are not made again."""
+        return Counter(self.records[e.job.id].status for e in self.plan.entries if self.state(e) == "failed")
 
     @cached_property
     def estimator(self) -> Estimator:

@@ -1,7 +1,7 @@
 """`dlbench run` and `dlbench plan`: the whole way from a suite file to a report."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT
@@ -63,6 +63,7 @@ def run(
         suite, tuple(overrides or ()), slots, retry_failed, timeout, smoke, offline, mirror, unofficial, re_resolve
     )
     ended: tuple[Outcome, int | None] | None = None
+    failed: Mapping[str, int] = {}
     with _store(store, smoke) as root:
         folder = Folder.open(root, create=True)
         with folder.writer(), planned(flags, folder) as todo:
@@ -78,12 +79,14 @@ def run(
                 ended = _run(todo, folder, executor, tracked, reported, not json, report_folder)
             else:
                 say(f"nothing to do; `dlbench report {name}` writes the report anew")
+                failed = todo.failed
             if json:
                 from dlbench.cli.results import joined
 
                 as_json([joined(result, name) for result in folder.results(name) if result.record is not None])
     if ended is not None:
         _end(*ended)
+    _complain_of(failed, "`dlbench report` shows why")
 
 
 @contextmanager
@@ -148,10 +151,18 @@ def _end(outcome: "Outcome", signal_number: int | None) -> None:
 
         complain(f"interrupted; what had finished is kept. To go on: {command_line()}")
         raise typer.Exit(128 + (signal_number or SIGINT))
-    failed = {status: n for status, n in outcome.counts.items() if status in FAILURES}
+    _complain_of({status: n for status, n in outcome.counts.items() if status in FAILURES}, "the lines above say why")
+
+
+def _complain_of(failed: Mapping[str, int], why: str) -> None:
+    """Exit with 1 while a suite has failed jobs, whether they failed now or before.
+
+    Raises:
+        JobFailed: there are some.
+    """
     if failed:
         what = ", ".join(f"{n} {status}" for status, n in sorted(failed.items()))
-        raise JobFailed(f"{what}: the lines above and the report say why. --retry-failed makes them again.")
+        raise JobFailed(f"{what}: {why}. --retry-failed makes them again.")
 
 
 def plan(
