@@ -58,27 +58,33 @@ def _ids(entries: list[Any]) -> dict[str, list[str]]:
 
 
 def table(todo: Planned) -> "Table":
-    """The plan for a terminal."""
+    """The plan for a terminal; columns with nothing in them are left out, and no name is cut short."""
     from rich.table import Table
 
-    shown = Table(
-        "task", "dataset", "model", "precision", "train", "cost", "state", "time", "parameters", "with optimiser",
-        box=None, pad_edge=False,
-    )  # fmt: skip
-    for row in rows(todo):
-        states = ", ".join(f"{n} {state}" for state, n in row["states"].items())
-        varied = [f"{k.partition('.')[2]}={v}" for k, v in row["varied"].items() if k.startswith(("dataset.", "task."))]
-        count, weights, seconds = row["parameters"], row["weights_and_optimizer_bytes"], row["seconds"]
-        shown.add_row(
-            row["task"],
-            " ".join([row["dataset"], *varied]),
-            row["label"],
-            f"{row['precision']} on {row['device']}",
-            str(len(row["jobs"]["train"])),
-            str(len(row["jobs"]["cost"])),
-            f"skipped: {row['skipped']}" if row["skipped"] else states,
-            duration(seconds) if seconds else "",
-            "" if count is None else f"{count:,}",
-            "" if weights is None else size(weights),
-        )
+    found = [_cells(row) for row in rows(todo)]
+    headings = [heading for heading in found[0] if any(cells[heading] for cells in found)] if found else []
+    shown = Table(box=None, pad_edge=False)
+    for heading in headings:
+        shown.add_column(heading, overflow="fold")
+    for cells in found:
+        shown.add_row(*(cells[heading] for heading in headings))
     return shown
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    """Heading → text, of one row."""
+    states = ", ".join(f"{n} {state}" for state, n in row["states"].items())
+    varied = [f"{k.partition('.')[2]}={v}" for k, v in row["varied"].items() if k.startswith(("dataset.", "task."))]
+    count, weights, seconds = row["parameters"], row["weights_and_optimizer_bytes"], row["seconds"]
+    return {
+        "task": row["task"],
+        "dataset": " ".join([row["dataset"], *varied]),
+        "model": row["label"],
+        "precision": f"{row['precision']} on {row['device']}",
+        "train": str(len(row["jobs"]["train"])),
+        "cost": str(len(row["jobs"]["cost"])) if row["jobs"]["cost"] else "",
+        "state": f"skipped: {row['skipped']}" if row["skipped"] else states,
+        "time": duration(seconds) if seconds else "",
+        "parameters": "" if count is None else f"{count:,}",
+        "with optimiser": "" if weights is None else size(weights),
+    }

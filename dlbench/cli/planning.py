@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from dlbench.cli.console import say
 from dlbench.cli.quantities import count, duration
 from dlbench.cli.wiring import cache, code, command_line, data_options
 from dlbench.contracts import Executor
@@ -236,7 +237,7 @@ def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
                 records[job_id] = record
             return job_id in records and records[job_id].status in DONE
 
-        datasets = Datasets(describe, options, suite.plugins)
+        datasets = Datasets(describe, options, suite.plugins, say)
         plan = make_plan(suite, datasets, before={} if flags.re_resolve else known, earlier=earlier, is_done=is_done)
         for entry in plan.entries:
             is_done(entry.job.id)

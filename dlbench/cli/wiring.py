@@ -114,14 +114,19 @@ def parse_assignments(pairs: Sequence[str]) -> dict[str, Json]:
     """`hidden_size=64 preset=base` → a mapping; values are YAML 1.2.
 
     Raises:
-        UsageError: a pair has no `=`.
+        UsageError: a pair has no `=`, or a value is no YAML.
     """
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     found: dict[str, Json] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"{pair!r} is not KEY=VALUE")
-        found[key] = YAML(typ="safe", pure=True).load(value)
+        try:
+            found[key] = YAML(typ="safe", pure=True).load(value)
+        except YAMLError as error:
+            problem = error.problem if isinstance(error, MarkedYAMLError) else error
+            raise UsageError(f"{pair!r}: the value is not YAML: {problem}") from error
     return found
