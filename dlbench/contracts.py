@@ -105,6 +105,7 @@ class Dataset(Protocol):
     params: Params
     digest: str
     revision: int
+    source: str
 
     def split(self, split: str) -> Any:
         """The examples of `train`, `val` or `test`, in the form that the dataset's tasks agree on."""

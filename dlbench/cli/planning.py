@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from dlbench.contracts import Executor
 from dlbench.errors import UsageError
 from dlbench.executors._warm import Warm
 from dlbench.plan.describe import Describer
+from dlbench.plan.grid import Known
 from dlbench.plan.plan import Plan
 from dlbench.run.estimate import Estimator
 from dlbench.run.loop import RunOptions
@@ -127,6 +128,11 @@ class Planned:
         wrong = [f"{f.entries[0].label}: {f.reason}" for f in self.findings if f.status == "failed"]
         if wrong:
             raise UsageError("\n".join([f"{self.flags.suite}: these cannot be built, so nothing was run", *wrong]))
+        reasons = {entry.job.id: f.reason for f in self.findings if f.status == "skipped" for entry in f.entries}
+        if reasons:
+            entries = [e.model_copy(update={"skipped": reasons.get(e.job.id, e.skipped)}) for e in self.plan.entries]
+            self.plan = replace(self.plan, entries=tuple(entries))
+            del self.waiting
 
     @property
     def data_roots(self) -> dict[str, Path]:
@@ -157,9 +163,6 @@ class Planned:
         for entry in self.plan.entries:
             if entry.skipped is not None:
                 reasons.setdefault(entry.skipped, []).append(entry.label)
-        for finding in self.findings:
-            if finding.status == "skipped":
-                reasons.setdefault(finding.reason or "", []).extend(entry.label for entry in finding.entries)
         for reason, labels in reasons.items():
             lines.append(f"skipped {', '.join(dict.fromkeys(labels))}: {reason}")
         seeds = len(self.plan.suite.seeds)
@@ -190,7 +193,7 @@ class Planned:
         if self.flags.timeout is not None and timeout_s is None:
             raise UsageError(f"--timeout {self.flags.timeout}: say 90s, 10m or 2h")
         return RunOptions(
-            entries=self.plan.entries,
+            entries=self.waiting,
             slots=self.slots,
             gpus=self.gpus,
             retry_failed=self.flags.retry_failed,
@@ -232,13 +235,16 @@ def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
         earlier = store.entries(suite.name) if store is not None and suite.name in store.suites() else []
         records: dict[str, Record] = {}
 
-        def is_done(job_id: str) -> bool:
+        def know(job_id: str) -> Known:
             if job_id not in records and store is not None and (record := store.record(job_id)) is not None:
                 records[job_id] = record
-            return job_id in records and records[job_id].status in DONE
+            if job_id not in records or records[job_id].status in AGAIN or flags.retry_failed:
+                return "done" if job_id in records and records[job_id].status in DONE else "open"
+            return "done" if records[job_id].status in DONE else "ended"
 
         datasets = Datasets(describe, options, suite.plugins, say)
-        plan = make_plan(suite, datasets, before={} if flags.re_resolve else known, earlier=earlier, is_done=is_done)
+        before = {} if flags.re_resolve else known
+        plan = make_plan(suite, datasets, before=before, earlier=earlier, know=know, smoke=flags.smoke)
         for entry in plan.entries:
-            is_done(entry.job.id)
+            know(entry.job.id)
         yield Planned(flags, plan, store, warm, describe, records)

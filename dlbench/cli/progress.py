@@ -79,7 +79,7 @@ class Bars:
             TimeElapsedColumn(),
             console=err(),
             transient=True,
-            refresh_per_second=5,
+            refresh_per_second=2,
         )
         self.total = self.progress.add_task("all jobs", total=total, note="")
         self.count, self.done, self.began = total, 0, time.monotonic()

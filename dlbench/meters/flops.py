@@ -42,10 +42,14 @@ class Flops:
         fields = {"name": "flops_per_sample", "unit": "flop", "better": "lower"}
         try:
             total, samples = forward_flops(self.rig.build_on_meta(), self.rig.batches)
-        except (NotImplementedError, RuntimeError) as error:
+        except Exception as error:  # a plugin can raise anything; this one figure is lost, with a reason
             reason = f"the forward pass does not run on the meta device: {error}"
             self.metric = Metric.model_validate({**fields, "value": None, "reason": reason})
         else:
+            if total == 0:
+                reason = "only matrix products, convolutions and attention are counted, and the model has none"
+                self.metric = Metric.model_validate({**fields, "value": None, "reason": reason})
+                return self
             self.metric = Metric.model_validate({**fields, "value": total / samples, "n": samples})
         return self
 

@@ -36,20 +36,25 @@ class Throughput:
         """Count the step; close the window where it is due."""
         self._samples += samples
         self._steps += 1
-        if self._steps % len(self.rig.batches) or self.rig.clock() - self._window_start < WINDOW_S:
+        elapsed_s = self.rig.clock() - self._window_start
+        whole_pass = self._steps % len(self.rig.batches) == 0
+        if elapsed_s < (WINDOW_S if whole_pass else LIMIT_S):  # a slow model's window need not be a whole pass
             return True
         self.rig.synchronize()
         now = self.rig.clock()
         self.windows.append(self._samples / (now - self._window_start))
         self._samples = 0
-        if now - self._start >= LIMIT_S or (len(self.windows) >= LEAST_WINDOWS and settled(self.windows)):
+        if now - self._start >= LIMIT_S or self._enough():
             return False
         self._window_start = now
         return True
 
+    def _enough(self) -> bool:
+        return len(self.windows) >= LEAST_WINDOWS and settled(self.windows)
+
     def read(self) -> list[Metric]:
         """Median over windows, with the interquartile range as spread and every window as raw value."""
-        detail: dict[str, Any] | None = None if settled(self.windows) else {"unsettled": True}
+        detail: dict[str, Any] | None = None if self._enough() else {"unsettled": True}
         return [
             Metric(
                 name="throughput",

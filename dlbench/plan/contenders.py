@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dlbench
 from dlbench.catalog import Catalog, Shelf
 from dlbench.errors import UsageError
 from dlbench.plan import identity
@@ -19,6 +20,8 @@ from dlbench.schema.train import TrainSettings
 
 CopyOf = Callable[[str, Mapping[str, Json]], DataCopy]
 """(dataset name, complete parameters) → the copy that jobs will use."""
+
+PACKAGE = Path(dlbench.__file__).parent
 
 TRAIN_DEFAULTS = TrainSettings().model_dump(mode="json")
 
@@ -68,6 +71,7 @@ class Resolver:
         catalog: with the suite's plugins.
         describe: answers about the shelves and the machine.
         copy_of: which copy of a dataset is used.
+        first_only: keep the first combination of each task and model that is not excluded, and no other.
 
     Attributes:
         here: machine, versions and devices, as `describe` answers.
@@ -78,6 +82,7 @@ class Resolver:
     catalog: Catalog
     describe: Ask
     copy_of: CopyOf
+    first_only: bool = False
     _modules: dict[tuple[str, str], dict[str, Json]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,6 +101,8 @@ class Resolver:
             for combination in self._combinations(task, model, dataset)
         ]
         kept = [point for point in points if not self._excluded(point)]
+        if self.first_only:
+            kept = list({(id(point.task), id(point.model)): point for point in reversed(kept)}.values())[::-1]
         shelves: tuple[Shelf, ...] = ("tasks", "datasets", "models")
         answers = iter(self.describe([self._ask_params(point, shelf) for point in kept for shelf in shelves]))
         return [self._contender(point, *(self._complete(point, next(answers)) for _ in shelves)) for point in kept]
@@ -215,9 +222,8 @@ class Resolver:
             "params": identity.changed(params, module["defaults"]),
             "revision": module["revision"],
         }
-        if any(Path(path).stem == name for path in self.catalog.plugins.get(shelf, ())):
-            part["plugin"] = digest_of_file(self.catalog.source(shelf, name))
-        return part
+        outside = self._outside(shelf, name)
+        return part if outside is None else part | {"plugin": outside}
 
     def _device(self, asked: str, precision: str) -> tuple[str, str | None]:
         """The device's name, and why nothing can run there at that precision, if so."""
@@ -232,11 +238,17 @@ class Resolver:
             )
         return device, support.get(precision)
 
-    def meter_revisions(self, phases: Sequence[str]) -> dict[str, int]:
-        """Meter → revision, for the meters that measure any of the phases or the model itself."""
+    def _outside(self, shelf: Shelf, name: str) -> str | None:
+        """Digest of a file that dlbench does not ship, whose author may forget to raise its revision."""
+        source = self.catalog.source(shelf, name)
+        return None if source.is_relative_to(PACKAGE) else digest_of_file(source)
+
+    def meter_revisions(self, phases: Sequence[str]) -> dict[str, Json]:
+        """Meter → revision and digest, for the meters that measure any of the phases or the model itself."""
         modules = {name: self._module("meters", name) for name in self.catalog.names("meters")}
         wanted = {"model", *phases}
-        return {name: m["revision"] for name, m in modules.items() if wanted & set(m["phases"])}
+        used = {name: m["revision"] for name, m in modules.items() if wanted & set(m["phases"])}
+        return {name: [revision, self._outside("meters", name)] for name, revision in used.items()}
 
 
 def _below(combination: Mapping[str, Json], prefix: str) -> dict[str, Json]:

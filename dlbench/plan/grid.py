@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from dlbench.plan import identity
 from dlbench.plan.contenders import Contender, Resolver
@@ -32,18 +33,23 @@ class Grid:
         return not self._waiting
 
 
-def expand(resolver: Resolver, earlier: Sequence[Entry], is_done: Callable[[str], bool]) -> list[Entry]:
+Known = Literal["done", "open", "ended"]
+Know = Callable[[str], Known]
+"""Job id → whether it is done, will be run, or ended otherwise and waits for the user."""
+
+
+def expand(resolver: Resolver, earlier: Sequence[Entry], know: Know) -> list[Entry]:
     """All jobs of a suite, in an order in which what is cut short is still fair.
 
     Args:
         resolver: gives the contenders.
         earlier: the suite's last index; anchors in it stay.
-        is_done: whether a job has an `ok` record.
+        know: what the store has of a job.
     """
     contenders = resolver.contenders()
     entries = [train_entry(contender, seed) for seed in resolver.suite.seeds for contender in contenders]
     if resolver.suite.cost is not None:
-        entries += CostGrid(resolver, resolver.suite.cost).entries(contenders, earlier, is_done)
+        entries += CostGrid(resolver, resolver.suite.cost).entries(contenders, earlier, know)
     return entries
 
 
@@ -92,46 +98,50 @@ class CostGrid:
         self.meters = resolver.meter_revisions(settings.phases)
         self.threads = settings.threads or int(self.machine["cores"])
 
-    def entries(
-        self, contenders: Sequence[Contender], earlier: Sequence[Entry], is_done: Callable[[str], bool]
-    ) -> list[Entry]:
-        """Rounds of all contenders, interleaved, with the anchors of this plan and of earlier ones."""
-        rounds = range(self.settings.rounds)
-        entries = [self.entry(c, size, n) for n in rounds for size in self.settings.batch_sizes for c in contenders]
-        anchors = self._anchors(contenders, is_done)
-        wanted = {entry.job.id for entry in anchors}
-        for old in earlier:  # an anchor that is still this configuration's stays in the index
-            cost = old.job.cost
-            if cost is not None and cost.anchor and old.job.id not in wanted:
-                again = [
-                    self.entry(c, cost.batch_size, cost.round, anchor=True) for c in contenders if c.label == old.label
-                ]
-                anchors += [entry for entry in again if entry.job.id == old.job.id]
-        return entries + anchors
+    def entries(self, contenders: Sequence[Contender], earlier: Sequence[Entry], know: Know) -> list[Entry]:
+        """Rounds of all contenders, interleaved, with the anchors of this plan and of earlier ones in their rounds."""
+        sizes = self.settings.batch_sizes
+        anchor = self._anchor(contenders, know)
+        entries: list[Entry] = []
+        for n in range(self.settings.rounds):
+            entries += [self.entry(c, size, n) for size in sizes for c in contenders]
+            if anchor is not None:
+                contender, first = anchor
+                entries += [self.entry(contender, size, first + n, anchor=True) for size in sizes]
+        there = {entry.job.id for entry in entries}
+        return entries + [entry for entry in self._kept(contenders, earlier) if entry.job.id not in there]
 
-    def _anchors(self, contenders: Sequence[Contender], is_done: Callable[[str], bool]) -> list[Entry]:
-        """New rounds of one cached contender, when others join that have none yet: they show drift since then."""
-        done = {
-            number: {
-                (size, n): is_done(self.entry(c, size, n).job.id)
-                for n in range(self.settings.rounds)
-                for size in self.settings.batch_sizes
-            }
+    def _kept(self, contenders: Sequence[Contender], earlier: Sequence[Entry]) -> list[Entry]:
+        """Anchors of earlier plans that are still this configuration's."""
+        kept = []
+        for old in earlier:
+            cost = old.job.cost
+            if cost is not None and cost.anchor:
+                same = [c for c in contenders if c.label == old.label]
+                again = [self.entry(c, cost.batch_size, cost.round, anchor=True) for c in same]
+                kept += [entry for entry in again if entry.job.id == old.job.id]
+        return kept
+
+    def _anchor(self, contenders: Sequence[Contender], know: Know) -> tuple[Contender, int] | None:
+        """A cached contender and its first unused round, when others join that will be measured for the first time.
+
+        Measured again beside them, it shows drift between then and now.
+        """
+        sizes = self.settings.batch_sizes
+        rounds = [(size, n) for n in range(self.settings.rounds) for size in sizes]
+        states = {
+            number: [know(self.entry(c, size, n).job.id) for size, n in rounds]
             for number, c in enumerate(contenders)
             if c.skipped is None
         }
-        cached = [number for number, jobs in done.items() if all(jobs.values())]
-        if not cached or all(any(jobs.values()) for jobs in done.values()):
-            return []
-        anchor = contenders[cached[0]]
-        first = self.settings.rounds
-        while is_done(self.entry(anchor, self.settings.batch_sizes[0], first, anchor=True).job.id):
+        joins = any("done" not in found and "open" in found for found in states.values())
+        cached = [number for number, found in states.items() if set(found) == {"done"}]
+        if not joins or not cached:
+            return None
+        anchor, first = contenders[cached[0]], self.settings.rounds
+        while know(self.entry(anchor, sizes[0], first, anchor=True).job.id) == "done":
             first += self.settings.rounds
-        return [
-            self.entry(anchor, size, first + n, anchor=True)
-            for n in range(self.settings.rounds)
-            for size in self.settings.batch_sizes
-        ]
+        return anchor, first
 
     def entry(self, contender: Contender, batch_size: int, round: int, *, anchor: bool = False) -> Entry:
         """One cost job."""
@@ -144,7 +154,7 @@ class CostGrid:
             threads=self.threads,
             train=kept,
             batch_size=batch_size,
-            phases=list(self.settings.phases),
+            phases=sorted(self.settings.phases),
             round=round,
             hardware=identity.hardware(self.machine, contender.device),
             torch=self.torch,

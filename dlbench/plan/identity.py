@@ -36,10 +36,11 @@ def costed(settings: TrainSettings) -> dict[str, Json]:
 
 def hardware(machine: Mapping[str, Any], device: str) -> dict[str, Json]:
     """What of the machine a cost job's result belongs to."""
-    keys = ("cpu", "architecture", "cores", "cpu_capability", "memory_bytes")
-    facts = {key: machine.get(key) for key in keys}
+    facts: dict[str, Json] = {key: machine.get(key) for key in ("cpu", "architecture", "cores", "cpu_capability")}
+    facts["memory_gib"] = round(machine.get("memory_bytes", 0) / 2**30)  # a kernel's own share changes with updates
     if device.startswith("cuda"):
-        facts |= {"gpus": machine.get("gpus"), "driver": machine.get("driver")}
+        number = int(device.partition(":")[2] or 0)
+        facts |= {"gpu": machine.get("gpus", [])[number : number + 1], "driver": machine.get("driver")}
     return facts
 
 

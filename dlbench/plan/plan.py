@@ -9,7 +9,7 @@ from dlbench.errors import DataError
 from dlbench.plan.ask import Ask
 from dlbench.plan.contenders import Resolver
 from dlbench.plan.data import Candidate, DataOptions, choose
-from dlbench.plan.grid import expand
+from dlbench.plan.grid import Know, expand
 from dlbench.schema.base import Json
 from dlbench.schema.data import DataCopy
 from dlbench.schema.job import Entry
@@ -107,7 +107,8 @@ def make_plan(
     *,
     before: Mapping[str, Json],
     earlier: Sequence[Entry],
-    is_done: Callable[[str], bool],
+    know: Know,
+    smoke: bool = False,
 ) -> Plan:
     """Plan a suite.
 
@@ -116,15 +117,16 @@ def make_plan(
         datasets: chooses and fetches.
         before: task → dataset that was taken by an earlier plan of this suite; empty to choose anew.
         earlier: the suite's last index.
-        is_done: whether a job has an `ok` record.
+        know: what the store has of a job.
+        smoke: only the first combination of each task and model.
 
     Raises:
         DataError: a task's dataset cannot be had.
     """
     keys = [f"{number} {task.name}" for number, task in enumerate(suite.tasks)]
     chosen = [datasets.take(task, before.get(key)) for key, task in zip(keys, suite.tasks, strict=True)]
-    resolver = Resolver(suite, chosen, Catalog(suite.plugins), datasets.describe, datasets.copy_of)
-    entries = expand(resolver, earlier, is_done)
+    resolver = Resolver(suite, chosen, Catalog(suite.plugins), datasets.describe, datasets.copy_of, first_only=smoke)
+    entries = expand(resolver, earlier, know)
     return Plan(
         suite=suite,
         entries=tuple(entries),

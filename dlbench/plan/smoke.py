@@ -9,14 +9,14 @@ LEFT_OUT = (*BUDGETS, "target", "stop_at_target", "evaluate_every", "patience")
 
 
 def smoke(suite: Suite) -> Suite:
-    """The same suite with one seed, the first value of everything that varies, three steps, one cost round."""
+    """The same suite with one seed, three steps, one cost round; of what varies, the planner takes the first."""
     cost = suite.cost and suite.cost.model_copy(update={"rounds": 1, "batch_sizes": suite.cost.batch_sizes[:1]})
     return suite.model_copy(
         update={
             "tasks": tuple(_task(task) for task in suite.tasks),
             "models": tuple(_model(model) for model in suite.models),
             "train": {**_train(suite.train), "steps": STEPS},
-            "vary": _first(suite.vary),
+            "vary": _unbudgeted(suite.vary),
             "seeds": suite.seeds[:1],
             "cost": cost,
             "budget_s": None,
@@ -30,13 +30,13 @@ def _task(task: TaskEntry) -> TaskEntry:
 
 
 def _model(model: ModelEntry) -> ModelEntry:
-    return model.model_copy(update={"vary": _first(model.vary), "train": _train(model.train)})
+    return model.model_copy(update={"vary": _unbudgeted(model.vary), "train": _train(model.train)})
 
 
 def _train(settings: dict[str, Json]) -> dict[str, Json]:
     return {key: value for key, value in settings.items() if key not in LEFT_OUT}
 
 
-def _first(vary: dict[str, tuple[Json, ...]]) -> dict[str, tuple[Json, ...]]:
+def _unbudgeted(vary: dict[str, tuple[Json, ...]]) -> dict[str, tuple[Json, ...]]:
     budgets = {f"train.{key}" for key in LEFT_OUT}
-    return {axis: values[:1] for axis, values in vary.items() if axis not in budgets}
+    return {axis: values for axis, values in vary.items() if axis not in budgets}

@@ -2,7 +2,7 @@
 
 A group is all train jobs of one seed, or all cost jobs of one round. Whether it fits is decided once, before its
 first job; a group that was begun is finished. The first group of each kind always runs: without it there is nothing
-to compare.
+to compare. Seeds are given up before rounds: what the cost jobs need is kept free for them.
 """
 
 import math
@@ -17,7 +17,7 @@ class Budget:
 
     Args:
         budget_s: what the run may take; None: no limit.
-        entries: all that the run may do, as far as it is known; sizes of groups are taken from it.
+        entries: all that the run will do, as far as it is known; sizes of groups are taken from it.
         estimator: how long jobs take.
         slots: how many train jobs run side by side.
     """
@@ -50,7 +50,9 @@ class Budget:
         kind = entry.job.kind
         earlier = [fits for other, fits in self._admitted.items() if other.startswith(kind)]
         need_s = self._need_s(group)
-        fits = not earlier or (all(earlier) and elapsed_s + (need_s or 0.0) <= self.budget_s)
+        costs = [other for other in self._left if kind == "train" and other.startswith("cost")]
+        kept_free_s = sum(self._need_s(other) or 0.0 for other in costs)
+        fits = not earlier or (all(earlier) and elapsed_s + (need_s or 0.0) + kept_free_s <= self.budget_s)
         self._admitted[group] = fits
         if fits:
             return True, None

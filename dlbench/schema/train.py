@@ -24,7 +24,7 @@ class TrainSettings(Value):
     steps: int | None = _f(None, "budget: optimiser steps", gt=0, le=10**12)
     seconds: float | None = _f(None, "budget: seconds of training, validation excluded; the job runs alone", gt=0)
     batch_size: int = _f(64, "examples per forward pass", gt=0, le=2**24)
-    accumulate: int = _f(1, "forward passes per optimiser step", gt=0, le=2**16)
+    accumulate: int = _f(1, "forward passes per optimiser step (cost jobs take one)", gt=0, le=2**16)
     optimizer: OptimizerName = _f("adamw", "sgd, adam, adamw or muon (matrices; AdamW elsewhere)", cost=True)
     lr: float = _f(1e-3, "peak learning rate", gt=0)
     momentum: float = _f(0.9, "momentum of sgd and muon; 0 turns it off", cost=True, ge=0, lt=1)

@@ -56,7 +56,7 @@ def _by_frequency(
     seen: defaultdict[str, int] = defaultdict()
     seen.default_factory = seen.__len__  # a token gets the next provisional id when it is first met
     empty = seen[""]
-    provisional = {split: _provisional(splits[split], tokenize, seen) for split in ("train", *splits)}
+    provisional = {split: _provisional(splits[split], tokenize, seen) for split in dict.fromkeys(("train", *splits))}
     counts = np.bincount(provisional["train"][0], minlength=len(seen))
     counts[empty] = 0
     known = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts >= min_frequency)]

@@ -110,7 +110,7 @@ def build(params: Params, dataset: Dataset) -> TextClassification:
     """The task over a dataset whose splits are `TextExamples`; tokenised once, then read from the cache."""
     key = {
         "task": ["text_classification", REVISION, params.model_dump()],
-        "dataset": [dataset.name, dataset.digest, dataset.revision, dataset.params.model_dump(mode="json")],
+        "dataset": [dataset.name, dataset.source, dataset.digest, dataset.params.model_dump(mode="json")],
         "tokenizers": version("tokenizers") if params.tokenizer == "subwords" else None,
     }
     arrays = prepared(key, lambda: _prepare(params, {split: dataset.split(split) for split in SPLITS}))

@@ -77,8 +77,7 @@ def set_up(work: Work) -> Bench:
     set_threads(job.threads)
     device = pick_device(job.device)
     precision = Precision(job.precision, device)
-    if job.kind == "train":
-        make_deterministic(device, job.threads)
+    make_deterministic(device, job.threads)  # in cost jobs too: what is trained is what is measured
     catalog = Catalog(work.plugins)
     task = build_task(catalog, job, work)
     if job.train.label_smoothing and task.signature.output.kind not in ("classes", "tokens"):

@@ -1,5 +1,6 @@
 """Can every job be built? Each configuration on the meta device, in one child, before anything is spent."""
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from dlbench.meters.flops import forward_flops
 from dlbench.schema.job import Work
 from dlbench.worker.build import Bench, build_task, pick_device
 from dlbench.worker.precision import Precision
+from dlbench.worker.seeds import generator
 
 
 def check(works: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -39,11 +41,10 @@ def _check_one(work: Work, tasks: dict[str, Task]) -> dict[str, Any]:
     except Exception as error:  # a plugin can raise anything; the reason names it, the run goes on
         return {"ok": False, "status": "failed", "reason": f"{type(error).__name__}: {error}"}
     task = bench.task
-    batch = next(task.batches("train", min(job.train.batch_size, task.sizes["train"])))
-    try:
+    batch = next(task.batches("train", min(job.train.batch_size, task.sizes["train"]), generator(0, "check")))
+    flops, samples = None, 1
+    with suppress(Exception):  # a plugin's forward pass can raise anything on the meta device; only an estimate is lost
         flops, samples = forward_flops(model, [batch])
-    except (NotImplementedError, RuntimeError):
-        flops, samples = None, 1
     return {
         "ok": True,
         "parameters": sum(p.numel() for p in model.parameters()),

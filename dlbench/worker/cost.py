@@ -21,18 +21,17 @@ def measure(bench: Bench, jobdir: JobDir) -> tuple[list[Metric], tuple[str, ...]
     assert point is not None
     batches = cost_batches(bench, point.batch_size)
     phases = [phase for phase in ORDER if phase == "model" or phase in point.phases]
-    _touch(bench, batches[0], phases)
+    metrics = _touch(bench, batches[0], phases)
     baseline_bytes = memory_in_use(bench.device)
     model = bench.model()
-    ran = bench.precision.ran(lambda: model(batches[0]))
-    metrics: list[Metric] = []
+    ran = bench.precision.ran(model, batches[0])
     watches: list[Watch] = []
     for phase in phases:
         jobdir.tell("phase", name=f"measure {phase}")
         rig = PhaseRig(bench, model.train(phase == "train"), phase, batches, baseline_bytes)
         prefix = "" if phase == "model" else f"{phase}_"
         if phase != "model":
-            metrics.append(_warm_up(rig, prefix))
+            _warm_up(rig)
         for name in bench.catalog.names("meters"):
             module = bench.catalog.load("meters", name)
             if phase in module.PHASES:
@@ -44,15 +43,24 @@ def measure(bench: Bench, jobdir: JobDir) -> tuple[list[Metric], tuple[str, ...]
     return metrics, ran, disturbances(watches)
 
 
-def _touch(bench: Bench, batch: Batch, phases: list[str]) -> None:
-    """Take one step of each phase with a model that is then forgotten.
+def _touch(bench: Bench, batch: Batch, phases: list[str]) -> list[Metric]:
+    """Take one step of each phase with a model that is then forgotten; how long each took, `<phase>_first_step_ms`.
 
     The first use of a kernel reads its code into memory and sets up library state. That is no model's memory, and
     would be charged to each as if it were.
     """
     model = bench.model()
+    metrics = []
     for phase in phases:
-        PhaseRig(bench, model.train(phase == "train"), phase, [batch], 0).step(batch)
+        rig = PhaseRig(bench, model.train(phase == "train"), phase, [batch], 0)
+        rig.synchronize()
+        began = rig.clock()
+        rig.step(batch)
+        rig.synchronize()
+        if phase != "model":
+            first_ms = (rig.clock() - began) * 1e3
+            metrics.append(Metric(name=f"{phase}_first_step_ms", value=first_ms, unit="ms", better="lower", n=1))
+    return metrics
 
 
 def _run(rig: PhaseRig, meter: Meter) -> list[Metric]:
@@ -65,15 +73,11 @@ def _run(rig: PhaseRig, meter: Meter) -> list[Metric]:
     return meter.read()
 
 
-def _warm_up(rig: PhaseRig, prefix: str) -> Metric:
-    """Steps whose time does not count, until caches are warm; the first one's time is kept apart."""
+def _warm_up(rig: PhaseRig) -> None:
+    """Steps whose time does not count, until caches are warm."""
     began = rig.clock()
-    first_s: float | None = None
     for number, batch in enumerate(itertools.cycle(rig.batches), start=1):
         rig.step(batch)
         rig.synchronize()
-        elapsed_s = rig.clock() - began
-        first_s = elapsed_s if first_s is None else first_s
-        if number >= LEAST_WARM_UP_STEPS and elapsed_s >= WARM_UP_S:
-            break
-    return Metric(name=f"{prefix}first_step_ms", value=(first_s or 0.0) * 1e3, unit="ms", better="lower", n=1)
+        if number >= LEAST_WARM_UP_STEPS and rig.clock() - began >= WARM_UP_S:
+            return

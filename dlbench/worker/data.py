@@ -1,5 +1,6 @@
 """A dataset module bound to its parameters and a folder; knows no format and no network."""
 
+import hashlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ class BoundDataset:
         self.params = params
         self.digest = digest
         self.revision: int = module.REVISION
+        self.source = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
         self._module = module
         self._root = root
         self._splits: dict[str, Any] = {}

@@ -3,12 +3,17 @@
 import torch
 
 from dlbench.contracts import Task
+from dlbench.errors import Diverged
 from dlbench.schema.metric import Metric
 from dlbench.worker.precision import Precision, evaluating
 
 
 def predict(task: Task, model: torch.nn.Module, split: str, batch_size: int, precision: Precision) -> torch.Tensor:
-    """Predictions for a whole split, rows in the split's order, on the device."""
+    """Predictions for a whole split, rows in the split's order, on the device.
+
+    Raises:
+        Diverged: some are not finite.
+    """
     rows: torch.Tensor | None = None
     with evaluating(model, precision):
         for batch in task.batches(split, batch_size):
@@ -18,6 +23,8 @@ def predict(task: Task, model: torch.nn.Module, split: str, batch_size: int, pre
             rows[batch["index"]] = answer
     if rows is None:
         raise ValueError(f"the {split} split is empty")
+    if rows.is_floating_point() and not torch.isfinite(rows).all():
+        raise Diverged(f"predictions on the {split} split are not finite: try a lower train.lr, or train.clip_norm")
     return rows
 
 

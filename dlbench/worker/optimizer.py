@@ -49,14 +49,18 @@ def build_optimizers(model: nn.Module, settings: TrainSettings) -> Optimizers:
     """The optimiser that a suite asks for.
 
     Weight decay acts on tensors of two and more dimensions, but not on embeddings; biases and norms are left out.
-    Muon (Jordan et al. 2024) takes the matrices of hidden layers, with its step matched to AdamW's (Liu et al. 2025,
-    Muon is Scalable, §2.2); everything else goes to AdamW at the same learning rate.
+    Muon (Jordan et al. 2024) takes every matrix that is no embedding, the output layer's too, with its step matched to
+    AdamW's (Liu et al. 2025, Muon is Scalable, §2.2); everything else goes to AdamW at the same learning rate.
     """
     decayed, plain = _split_by_decay(model)
     if settings.optimizer != "muon":
         return Optimizers([_single(decayed, plain, settings)])
     matrices = [p for p in decayed if p.ndim == 2]
     rest = [p for p in decayed if p.ndim != 2]
+    others = _groups(rest, plain, settings.weight_decay)
+    members: list[torch.optim.Optimizer] = [_adamw(others, settings)] if others else []
+    if not matrices:
+        return Optimizers(members)
     muon = torch.optim.Muon(
         matrices,
         lr=settings.lr,
@@ -65,7 +69,7 @@ def build_optimizers(model: nn.Module, settings: TrainSettings) -> Optimizers:
         nesterov=True,
         adjust_lr_fn="match_rms_adamw",
     )
-    return Optimizers([muon, _adamw(_groups(rest, plain, settings.weight_decay), settings)])
+    return Optimizers([muon, *members])
 
 
 def _split_by_decay(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

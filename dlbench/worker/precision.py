@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from dlbench.contracts import Batch
 from dlbench.errors import Unsupported
 
 NAMES = ("fp32", "tf32", "bf16", "fp16")
@@ -27,11 +28,18 @@ def unsupported(name: str, device: torch.device) -> str | None:
         return None
     if name == "tf32":
         return "tf32 is a mode of NVIDIA tensor cores; the CPU has none"
-    if name == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if name == "bf16" and not _cpu_has_bf16():
         return "this CPU has no bf16 instructions (AVX512_BF16 or AMX)"
     if name == "fp16" and not torch.ops.mkldnn._is_mkldnn_fp16_supported():
         return "this CPU has no fp16 matrix instructions (AVX512_FP16 or AMX_FP16)"
     return None
+
+
+def _cpu_has_bf16() -> bool:
+    """Instructions, not emulation: oneDNN alone calls bf16 supported on any processor with AVX-512."""
+    if torch.backends.cpu.get_cpu_capability().startswith(("AVX", "DEFAULT")):
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Precision:
@@ -63,16 +71,17 @@ class Precision:
         """Loss scaling for fp16, whose gradients would underflow; None elsewhere."""
         return torch.amp.GradScaler(self.device.type) if self.name == "fp16" else None
 
-    def ran(self, forward: Any) -> tuple[str, ...]:
-        """Names of the dtypes in which the matrix operators of one forward pass ran, sorted.
+    def ran(self, model: torch.nn.Module, batch: Batch) -> tuple[str, ...]:
+        """Names of the dtypes in which the matrix operators of one forward pass run, sorted.
 
-        Args:
-            forward: called once, without gradients; torch's global generators are put back afterwards.
+        The model is in training mode, and neither it nor torch's global generators are changed.
         """
         watch = _DtypesOfMatrixOperators()
         devices = [self.device] if self.device.type == "cuda" else []
+        model.eval()  # so that batch norm does not count the batch
         with torch.random.fork_rng(devices), torch.no_grad(), self.autocast(), watch:
-            forward()
+            model(batch)
+        model.train()
         name = {torch.float32: "tf32" if self.name == "tf32" else "float32"}
         return tuple(sorted(name.get(dtype, str(dtype).removeprefix("torch.")) for dtype in watch.seen))
 

@@ -9,6 +9,7 @@ import psutil
 import torch
 
 from dlbench.contracts import Batch
+from dlbench.errors import Unsupported
 from dlbench.worker.build import Bench
 from dlbench.worker.seeds import generator
 from dlbench.worker.step import TrainStep
@@ -52,7 +53,10 @@ class PhaseRig:
         self.clock = time.perf_counter
         if phase == "train":
             self._take_step = TrainStep(bench.task, model, bench.job.train, bench.precision)
-        self.step = {"train": self._train, "infer": self._infer, "model": self._nothing}[phase]
+        steps = {"train": self._train, "infer": self._infer, "model": self._nothing}
+        if phase not in steps:
+            raise Unsupported(f"cost phase {phase!r}: task {bench.job.task.name!r} has no such phase")
+        self.step = steps[phase]
 
     def synchronize(self) -> None:
         """Wait until the device has done all that was asked of it."""

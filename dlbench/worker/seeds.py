@@ -1,6 +1,7 @@
 """Everything random in a job comes from its seed: one stream for each use."""
 
 import hashlib
+import os
 
 import torch
 
@@ -31,5 +32,6 @@ def make_deterministic(device: torch.device, threads: int) -> None:
         return
     # A debugging aid that costs a pass over memory:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS and cuDNN's RNNs may differ run to run
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False

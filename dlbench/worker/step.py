@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from dlbench.contracts import Batch, Task
+from dlbench.errors import Unsupported
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.optimizer import build_optimizers
 from dlbench.worker.precision import Precision
@@ -29,16 +30,19 @@ class TrainStep:
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.scaler = precision.scaler()
         self.own_loss = getattr(model, "loss", None)
+        if self.own_loss is not None and settings.label_smoothing:
+            raise Unsupported("train.label_smoothing: this model has a loss of its own, which smooths nothing")
         self.loss_sum = torch.zeros((), device=precision.device)
 
     def __call__(self, batches: Sequence[Batch]) -> None:
-        """One update from the mean gradient of one or several batches."""
+        """One update from the mean gradient over all examples of one or several batches."""
+        examples = sum(batch["index"].shape[0] for batch in batches)
         for batch in batches:
             with self.precision.autocast():
                 loss = self._loss(batch)
             self.loss_sum += loss.detach()
             if len(batches) > 1:
-                loss = loss / len(batches)
+                loss = loss * (batch["index"].shape[0] / examples)
             if self.scaler is not None:
                 loss = self.scaler.scale(loss)
             loss.backward()  # type: ignore[no-untyped-call]

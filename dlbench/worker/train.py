@@ -88,7 +88,7 @@ class Training:
         if self.settings.steps is not None:
             return self.settings.steps
         if self.settings.epochs is not None:
-            return max(1, math.ceil(self.settings.epochs * self.steps_per_epoch))
+            return max(1, math.ceil(self.settings.epochs * self.steps_per_epoch - 1e-9))
         return None
 
     def run(self) -> Trained:
@@ -146,8 +146,8 @@ class Training:
 
     def _validate(self, best: Best | None) -> Best:
         """Score the validation split, add a row to the curve, take in the score."""
+        train_loss = self._train_loss()  # waits for the device, whose work belongs to training
         began = self.clock()
-        train_loss = self._train_loss()
         predictions = predict(self.task, self.model, "val", evaluation_batch(self.settings), self.precision)
         metrics = self.task.score(predictions, "val")
         now = self.clock()
@@ -192,10 +192,10 @@ class Training:
         rows = self.curve.rows
         kept = rows[best.row if self.settings.keep == "best" and best.row >= 0 else -1]
         last = rows[-1]
+        loss = kept["train_loss"]
+        why = "no step was taken since the validation before" if loss is None else None
         metrics = [
-            Metric(
-                name="train_loss", value=kept["train_loss"], unit="nats", better="lower", reason="no step was taken"
-            ),
+            Metric(name="train_loss", value=loss, unit="nats", better="lower", reason=why),
             Metric(name="train_time_s", value=last["elapsed_s"], unit="s", better="lower"),
             Metric(name="steps", value=self.step, unit="steps", better="neither"),
             Metric(name="kept_step", value=kept["step"], unit="steps", better="neither"),

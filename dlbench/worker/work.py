@@ -4,6 +4,8 @@ import hashlib
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ from dlbench.worker.evaluate import predict, prefixed
 from dlbench.worker.fingerprint import fingerprint
 from dlbench.worker.lock import machine_lock
 from dlbench.worker.machine import machine, versions
+from dlbench.worker.seeds import seed_globally
 from dlbench.worker.train import Training, evaluation_batch
 
 
@@ -48,10 +51,8 @@ def work(folder: Path) -> None:
     with machine_lock(todo.lock_dir, exclusive=todo.job.exclusive, on_wait=lambda: jobdir.tell("phase", name="wait")):
         started_at, began = datetime.now(UTC), time.perf_counter()
         findings = Findings()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with _nondeterminism(findings.flags):
             _do(todo, jobdir, findings)
-        findings.flags += sorted({_flag(w) for w in caught if "deterministic" in str(w.message)})
         duration_s = time.perf_counter() - began
     jobdir.write_record(_record(todo, jobdir, findings, started_at, duration_s))
 
@@ -65,7 +66,8 @@ def _do(todo: Work, jobdir: JobDir, findings: Findings) -> None:
         if todo.job.kind == "train":
             _train(bench, todo, jobdir, findings)
         else:
-            findings.metrics, findings.ran, findings.flags = measure(bench, jobdir)
+            findings.metrics, findings.ran, disturbed = measure(bench, jobdir)
+            findings.flags += disturbed
     except Unsupported as error:
         findings.status, findings.reason = "skipped", str(error)
     except Diverged as error:
@@ -75,7 +77,7 @@ def _do(todo: Work, jobdir: JobDir, findings: Findings) -> None:
     except (MemoryError, torch.OutOfMemoryError) as error:
         findings.status, findings.reason = "oom", _oom(error)
     except Exception as error:  # a model, task or plugin can raise anything; the job fails, the run goes on
-        out_of_memory = "can't allocate memory" in str(error) or "not enough memory" in str(error)
+        out_of_memory = any(words in str(error) for words in OUT_OF_MEMORY)
         findings.status = "oom" if out_of_memory else "failed"
         findings.reason = _oom(error) if out_of_memory else f"{type(error).__name__}: {error}".strip()
         traceback.print_exc()  # into the attempt's log
@@ -85,8 +87,21 @@ def _oom(error: BaseException) -> str:
     return f"out of memory: {str(error).partition(chr(10))[0] or type(error).__name__}; try a smaller batch_size"
 
 
-def _flag(warning: warnings.WarningMessage) -> str:
-    return f"not deterministic: {str(warning.message).partition(' does not have')[0]}"
+@contextmanager
+def _nondeterminism(flags: list[str]) -> Iterator[None]:
+    """Torch's warnings of kernels that are not deterministic become flags; all others go to the attempt's log."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        show = warnings.showwarning
+
+        def told(message: Warning | str, category: type[Warning], *place: Any, **rest: Any) -> None:
+            if "deterministic" in str(message):
+                flags.append(f"not deterministic: {str(message).partition(' does not have')[0]}")
+            else:
+                show(message, category, *place, **rest)
+
+        warnings.showwarning = told
+        yield
 
 
 def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None:
@@ -94,9 +109,9 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
     job = bench.job
     assert job.seed is not None
     model = bench.model()
-    torch.manual_seed(job.seed)  # for dropout and whatever else draws from the global generator
+    seed_globally(job.seed, "dropout")  # and whatever else draws from the global generator
     first = next(bench.task.batches("train", min(job.train.batch_size, bench.task.sizes["train"])))
-    findings.ran = bench.precision.ran(lambda: model(first))
+    findings.ran = bench.precision.ran(model, first)
     jobdir.tell("phase", name="train")
     trained = Training(bench.task, model, job.train, bench.precision, job.seed, jobdir).run()
     if trained.stopped:
@@ -115,8 +130,11 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
     card = model_card(todo, model, findings.metrics, findings.sizes)
     (jobdir.artifacts / "model_card.md").write_text(card, encoding="utf-8")
     if job.train.checkpoint:
-        torch.save(model.state_dict(), jobdir.artifacts / "checkpoint.pt")
+        torch.save(model.state_dict(), jobdir.path / "checkpoint.pt")
 
+
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED")
+"""What allocators of the CPU, CUDA, cuBLAS and cuDNN say."""
 
 ROLES = {
     "curve.csv": "curve",
@@ -133,7 +151,7 @@ def _artifacts(jobdir: JobDir) -> tuple[Artifact, ...]:
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             role=ROLES.get(path.name, path.stem),
         )
-        for path in sorted(jobdir.artifacts.rglob("*"))
+        for path in sorted([*jobdir.artifacts.rglob("*"), *jobdir.path.glob("checkpoint*")])
         if path.is_file()
     )
 

@@ -21,6 +21,7 @@ class Handmade:
     name = "handmade"
     params = temporal_order.Params()
     digest = "sha256:handmade"
+    source = "0123"
     revision = 1
     reads = 0
 

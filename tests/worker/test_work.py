@@ -127,7 +127,7 @@ def test_a_budget_in_seconds_ends_by_the_clock(do: Do) -> None:
 
 def test_a_checkpoint_holds_the_scored_weights(do: Do) -> None:
     _, folder = do(train={"epochs": 1, "checkpoint": True})
-    weights = torch.load(folder.artifacts / "checkpoint.pt", weights_only=True)
+    weights = torch.load(folder.path / "checkpoint.pt", weights_only=True)
     assert weights["0.weight"].shape == (16, 8)
 
 
