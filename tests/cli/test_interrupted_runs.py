@@ -44,6 +44,11 @@ def wait_for(run: Popen[str], terminal: Terminal, *, done: int) -> None:
     raise AssertionError("the run did not get that far")
 
 
+def _trains(attempt: Path) -> bool:
+    events = attempt / "events.jsonl"
+    return events.exists() and '"train"' in events.read_text()
+
+
 def test_what_was_finished_is_kept_and_the_next_run_goes_on(terminal: Terminal) -> None:
     suite = terminal.write(seeds=4, train={"steps": STEPS, "evaluate_every": STEPS})
     command = ("run", suite, "--slots", "1", *QUIET)
