@@ -2,14 +2,17 @@
 
 Cho et al. 2014, Learning Phrase Representations, §2.3, in the form that fused kernels compute: the reset gate acts
 after the recurrent product, n = tanh(W x + b + r ∘ (U h + c)), h' = (1 - z) ∘ n + z ∘ h. Each gate's recurrent
-block starts orthogonal, its input block Xavier-uniform, biases at 0.
+block starts orthogonal, its input block Xavier-uniform, biases at 0. For long lags the update gate's, which keeps the
+state, should start at about the logarithm of the lag (Tallec & Ollivier 2018, §2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from pydantic import Field
 from torch import nn
 
 from dlbench.models import _recurrent, _sequence
@@ -20,6 +23,8 @@ REVISION = 1
 
 class Params(_recurrent.RecurrentParams):
     """Size and shape of the GRU."""
+
+    update_bias: float = Field(0.0, description="first bias of the update gate; higher remembers longer at the start")
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -43,11 +48,13 @@ def signature(preset: str | None) -> Signature:
 def build(params: Params, signature: Signature) -> nn.Module:
     """The classifier."""
     vocabulary, _, classes = _sequence.sizes(signature)
-    return _recurrent.RecurrentClassifier(params, layer, vocabulary, classes)
+    return _recurrent.RecurrentClassifier(params, partial(layer, params), vocabulary, classes)
 
 
-def layer(input_size: int, hidden_size: int) -> nn.GRU:
+def layer(params: Params, input_size: int, hidden_size: int) -> nn.GRU:
     """One layer in one direction, initialised as the module says."""
     gru = nn.GRU(input_size, hidden_size, batch_first=True)
     _recurrent.start(gru, gates=3)
+    input_bias = gru.all_weights[0][2]
+    nn.init.constant_(input_bias[hidden_size : 2 * hidden_size], params.update_bias)
     return gru

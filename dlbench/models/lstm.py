@@ -2,14 +2,17 @@
 
 Hochreiter & Schmidhuber 1997 with the forget gate of Gers, Schmidhuber & Cummins 2000 (no peepholes, torch's gate
 order input, forget, cell, output). Each gate's recurrent block starts orthogonal, its input block Xavier-uniform,
-biases at 0 but the forget gate's at 1, so that a fresh cell remembers (Gers 2000, §4; Jozefowicz et al. 2015).
+biases at 0 but the forget gate's at 1, so that a fresh cell remembers (Gers 2000, §4; Jozefowicz et al. 2015). For lags
+of hundreds of steps it should start higher, about the logarithm of the lag (Tallec & Ollivier 2018, §2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from pydantic import Field
 from torch import nn
 
 from dlbench.models import _recurrent, _sequence
@@ -20,6 +23,8 @@ REVISION = 1
 
 class Params(_recurrent.RecurrentParams):
     """Size and shape of the LSTM."""
+
+    forget_bias: float = Field(1.0, description="first bias of the forget gate; higher remembers longer at the start")
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -41,13 +46,13 @@ def signature(preset: str | None) -> Signature:
 def build(params: Params, signature: Signature) -> nn.Module:
     """The classifier."""
     vocabulary, _, classes = _sequence.sizes(signature)
-    return _recurrent.RecurrentClassifier(params, layer, vocabulary, classes)
+    return _recurrent.RecurrentClassifier(params, partial(layer, params), vocabulary, classes)
 
 
-def layer(input_size: int, hidden_size: int) -> nn.LSTM:
+def layer(params: Params, input_size: int, hidden_size: int) -> nn.LSTM:
     """One layer in one direction, initialised as the module says."""
     lstm = nn.LSTM(input_size, hidden_size, batch_first=True)
     _recurrent.start(lstm, gates=4)
     input_bias = lstm.all_weights[0][2]
-    nn.init.ones_(input_bias[hidden_size : 2 * hidden_size])
+    nn.init.constant_(input_bias[hidden_size : 2 * hidden_size], params.forget_bias)
     return lstm

@@ -143,16 +143,21 @@ def test_parameter_count(name: str, bidirectional: bool) -> None:
     assert sum(p.numel() for p in model.parameters()) == expected
 
 
-@pytest.mark.parametrize(
-    ("layer", "gates"), [(lstm.layer, 4), (gru.layer, 3), (lambda e, h: rnn.layer(rnn.Params(), e, h), 1)]
-)
-def test_recurrent_blocks_start_orthogonal(layer: Callable[[int, int], nn.RNNBase], gates: int) -> None:
-    for block in layer(6, 8).all_weights[0][1].chunk(gates):
+@pytest.mark.parametrize(("family", "gates"), [(lstm, 4), (gru, 3), (rnn, 1)], ids=["lstm", "gru", "rnn"])
+def test_recurrent_blocks_start_orthogonal(family: Any, gates: int) -> None:
+    for block in family.layer(family.Params(), 6, 8).all_weights[0][1].chunk(gates):
         torch.testing.assert_close(block @ block.T, torch.eye(8), rtol=0, atol=1e-5)
 
 
+def test_gates_start_as_open_to_the_past_as_asked() -> None:
+    kept = lstm.layer(lstm.Params(forget_bias=2.5), 6, 8).all_weights[0][2]
+    assert torch.equal(kept[8:16], torch.full((8,), 2.5))
+    kept = gru.layer(gru.Params(update_bias=1.5), 6, 8).all_weights[0][2]
+    assert torch.equal(kept, torch.cat([torch.zeros(8), torch.full((8,), 1.5), torch.zeros(8)]))
+
+
 def test_a_fresh_lstm_remembers() -> None:
-    _, _, input_bias, recurrent_bias = lstm.layer(6, 8).all_weights[0]
+    _, _, input_bias, recurrent_bias = lstm.layer(lstm.Params(), 6, 8).all_weights[0]
     assert (input_bias + recurrent_bias).tolist() == [0.0] * 8 + [1.0] * 8 + [0.0] * 16
 
 
