@@ -204,6 +204,7 @@ class Rig(Protocol):
         phase: `train`, `infer`, `decode`, `sample`; or `model`, in which nothing is stepped.
         baseline_bytes: memory of the process (CPU) or of the device (CUDA) before the model was built.
         batches: the batches that the steps cycle through.
+        limit_s: seconds after which a timing that has not settled ends.
         build_on_meta: the same model on the meta device.
     """
 
@@ -212,6 +213,7 @@ class Rig(Protocol):
     model: torch.nn.Module
     batches: list[Batch]
     baseline_bytes: int
+    limit_s: float
     precision: str
 
     def clock(self) -> float:

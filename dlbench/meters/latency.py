@@ -9,11 +9,12 @@ PHASES = ("infer", "decode", "sample")
 
 LEAST_STEPS = 20
 MOST_STEPS = 400
-LIMIT_S = 1.0
+LIMIT_SHARE = 0.5
+"""Of the limit: single steps need less time to agree than windows of many."""
 
 
 class Latency:
-    """Up to 400 steps or 1 s, whichever comes first, but at least 20 steps."""
+    """Up to 400 steps or half the limit, whichever comes first, but at least 20 steps."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
@@ -33,7 +34,7 @@ class Latency:
         now = self.rig.clock()
         self.times_ms.append((now - self._last) * 1e3)
         done = len(self.times_ms)
-        more = done < LEAST_STEPS or (done < MOST_STEPS and now - self._start < LIMIT_S)
+        more = done < LEAST_STEPS or (done < MOST_STEPS and now - self._start < LIMIT_SHARE * self.rig.limit_s)
         self._last = self.rig.clock()
         return more
 

@@ -12,11 +12,10 @@ PHASES = ("train", "infer", "decode", "sample")
 
 WINDOW_S = 0.1
 LEAST_WINDOWS = 5
-LIMIT_S = 2.0
 
 
 class Throughput:
-    """Windows of at least 0.1 s and one pass over the batches, until five or more agree within 5 %, or 2 s are over."""
+    """Windows of at least 0.1 s and one pass over the batches, until five agree within 5 %, or the limit is reached."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
@@ -38,13 +37,13 @@ class Throughput:
         self._steps += 1
         elapsed_s = self.rig.clock() - self._window_start
         whole_pass = self._steps % len(self.rig.batches) == 0
-        if elapsed_s < (WINDOW_S if whole_pass else LIMIT_S):  # a slow model's window need not be a whole pass
+        if elapsed_s < (WINDOW_S if whole_pass else self.rig.limit_s):  # a slow model's window need not be a whole pass
             return True
         self.rig.synchronize()
         now = self.rig.clock()
         self.windows.append(self._samples / (now - self._window_start))
         self._samples = 0
-        if now - self._start >= LIMIT_S or self._enough():
+        if now - self._start >= self.rig.limit_s or self._enough():
             return False
         self._window_start = now
         return True

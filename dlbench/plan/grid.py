@@ -6,6 +6,7 @@ from typing import Literal
 
 from dlbench.plan import identity
 from dlbench.plan.contenders import Contender, Resolver
+from dlbench.schema.base import Json
 from dlbench.schema.job import CostPoint, Entry, Job
 from dlbench.schema.record import Record
 from dlbench.schema.suite import CostSettings
@@ -96,6 +97,8 @@ class CostGrid:
         self.machine = resolver.here["machine"]
         self.torch = resolver.here["versions"]["torch"]
         self.meters = resolver.meter_revisions(settings.phases)
+        default_s = CostSettings.model_fields["limit_s"].default
+        self.limit: dict[str, Json] = {} if settings.limit_s == default_s else {"limit_s": settings.limit_s}
         self.threads = settings.threads or int(self.machine["cores"])
 
     def entries(self, contenders: Sequence[Contender], earlier: Sequence[Entry], know: Know) -> list[Entry]:
@@ -156,6 +159,7 @@ class CostGrid:
             batch_size=batch_size,
             phases=sorted(self.settings.phases),
             round=round,
+            **self.limit,
             hardware=identity.hardware(self.machine, contender.device),
             torch=self.torch,
             meters=self.meters,
@@ -167,7 +171,13 @@ class CostGrid:
             dataset=contender.dataset,
             model=contender.model,
             train=TrainSettings.model_validate({**kept, "batch_size": batch_size}),
-            cost=CostPoint(batch_size=batch_size, phases=self.settings.phases, round=round, anchor=anchor),
+            cost=CostPoint(
+                batch_size=batch_size,
+                phases=self.settings.phases,
+                round=round,
+                anchor=anchor,
+                limit_s=self.settings.limit_s,
+            ),
             precision=contender.precision,
             device=contender.device,
             threads=self.threads,

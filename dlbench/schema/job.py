@@ -36,12 +36,18 @@ class ModelRef(Value):
 
 
 class CostPoint(Value):
-    """What one cost job measures: one round at one batch size."""
+    """What one cost job measures: one round at one batch size.
+
+    Attributes:
+        anchor: the round repeats what was measured before, to show whether the machine has drifted since.
+        limit_s: seconds after which a timing that has not settled ends.
+    """
 
     batch_size: int
     phases: tuple[Phase, ...]
     round: int
     anchor: bool = False
+    limit_s: float = 2.0
 
 
 class Job(Value):

@@ -47,6 +47,7 @@ class CostSettings(Value):
     phases: tuple[Phase, ...] = Field(("train", "infer"), min_length=1)
     rounds: int = Field(5, gt=0, le=1000)
     threads: int | None = Field(None, gt=0, le=4096, description="default: all cores")
+    limit_s: float = Field(2.0, gt=0, le=3600, description="seconds after which a timing that has not settled ends")
 
 
 class ReportSettings(Value):

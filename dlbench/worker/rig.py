@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import itertools
+import math
 import time
 
 import psutil
@@ -50,6 +51,7 @@ class PhaseRig:
         self.batches, self.baseline_bytes = batches, baseline_bytes
         self.device = bench.device
         self.precision = bench.job.precision
+        self.limit_s = bench.job.cost.limit_s if bench.job.cost is not None else math.inf
         self.clock = time.perf_counter
         if phase == "train":
             self._take_step = TrainStep(bench.task, model, bench.job.train, bench.precision)

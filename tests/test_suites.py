@@ -1,0 +1,64 @@
+"""Every suite that is shipped runs: a smoke run of each, without network, exits with 0 and leaves nothing behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from dlbench.plan.smoke import COST_BATCH, QUICK, STEPS, smoke
+from dlbench.schema.suite import CostSettings, ModelEntry, Suite, TaskEntry
+
+ROOT = Path(__file__).parents[1]
+SUITES = sorted((ROOT / "suites").glob("*.yaml"))
+WHOLE = "quickstart"
+"""The suite whose cost jobs measure every phase; the others infer only, to save time."""
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+def test_shipped_suite_runs(path: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    temporary = tmp_path_factory.mktemp("tmp")
+    costs = YAML(typ="safe", pure=True).load(path.read_text()).get("cost", True) is not False
+    quicker = ["cost.phases=[infer]"] if costs and path.stem != WHOLE else []
+    run = subprocess.run(
+        [sys.executable, "-m", "dlbench", "run", path, *quicker, "--smoke", "--offline"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"{path.stem}: " in run.stderr
+    assert "failed" not in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_smoke_takes_one_small_job_of_each_kind() -> None:
+    suite = Suite(
+        name="large",
+        tasks=(
+            TaskEntry(name="t", models=(ModelEntry(name="m", train={"lr": 1.0, "seconds": 9}),), train={"epochs": 9}),
+        ),
+        models=(ModelEntry(name="n", vary={"train.epochs": (1, 2), "model.size": (3, 4)}),),
+        train={"epochs": 100, "target": 0.9, "patience": 3, "optimizer": "sgd"},
+        vary={"train.steps": (10, 20), "precision": ("fp32", "bf16")},
+        seeds=(3, 4, 5),
+        cost=CostSettings(batch_sizes=(64, 512), phases=("train", "infer"), rounds=9),
+        budget_s=60,
+    )
+    small = smoke(suite)
+    assert small.train == {"optimizer": "sgd", "steps": STEPS}
+    assert small.seeds == (3,)
+    assert small.cost == CostSettings(batch_sizes=(COST_BATCH,), phases=("train", "infer"), **QUICK)
+    assert small.budget_s is None
+    (task,) = small.tasks
+    assert task.train == {}
+    assert task.models is not None
+    assert task.models[0].train == {"lr": 1.0}
+    assert "train.steps" not in small.vary
+    assert "train.epochs" not in small.models[0].vary
+    assert smoke(suite.model_copy(update={"cost": None})).cost is None
+    assert smoke(suite.model_copy(update={"cost": CostSettings(batch_sizes=(1, 64))})).cost.batch_sizes == (1,)
