@@ -21,14 +21,18 @@ def forward_flops(model: torch.nn.Module, batches: list[Batch]) -> tuple[int, in
         model: on the meta device.
         batches: on any device; only their shapes are used.
     """
-    counter = FlopCounterMode(display=False)
-    samples = 0
+    counted: dict[tuple[torch.Size, ...], int] = {}  # on the meta device nothing but shapes can matter
+    total = samples = 0
     model.eval()
-    with torch.no_grad(), counter:
-        for batch in batches:
-            samples += next(iter(batch.values())).shape[0]
-            model({key: tensor.to("meta") for key, tensor in batch.items()})
-    return counter.get_total_flops(), samples
+    for batch in batches:
+        shapes = tuple(tensor.shape for tensor in batch.values())
+        if shapes not in counted:
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                model({key: tensor.to("meta") for key, tensor in batch.items()})
+            counted[shapes] = counter.get_total_flops()
+        total += counted[shapes]
+        samples += shapes[0][0]
+    return total, samples
 
 
 class Flops:
