@@ -53,6 +53,9 @@ class Describer:
 
     @cached_property
     def _known(self) -> dict[str, dict[str, Json]]:
+        return self._read()
+
+    def _read(self) -> dict[str, dict[str, Json]]:
         try:
             known = json.loads(self._file.read_bytes())
         except (OSError, ValueError):
@@ -61,10 +64,7 @@ class Describer:
 
     def _keep(self, answers: dict[str, dict[str, Json]]) -> None:
         """Remember; another process may have remembered others meanwhile, and a lost answer is only asked again."""
-        try:
-            stored = json.loads(self._file.read_bytes())
-        except (OSError, ValueError):
-            stored = {}
+        stored = self._read()
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
             for old in sorted(self.cache.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-8]:
