@@ -17,7 +17,8 @@ from dlbench.worker.describe import describe
 
 MACHINE = {
     "host": "bench", "os": "Linux", "cpu": "Example CPU", "architecture": "x86_64", "cores": 4,
-    "cpu_capability": "AVX2", "memory_bytes": 2**34, "gpus": [{"name": "Example GPU", "memory_bytes": 2**34, "capability": "9.0"}] * 2,
+    "cpu_capability": "AVX2", "memory_bytes": 2**34,
+    "gpus": [{"name": "Example GPU", "memory_bytes": 2**34, "capability": "9.0"}] * 2,
     "driver": "555",
 }  # fmt: skip
 CAN_ALL = dict.fromkeys(("fp32", "tf32", "bf16", "fp16"))
