@@ -27,18 +27,19 @@ Cell = Callable[[int, int], nn.RNNBase]
 """Input size and hidden size → one layer in one direction, batch first, initialised."""
 
 EMBEDDING_STD = 0.1
-"""Spread of token vectors before training. On AG News torch's own, 1, drowns what a few epochs teach: after three, a
-GRU got 86.1 % right and a plain network 76.2, against 89.6 and 89.1 with this."""
+"""Standard deviation of token vectors before training. On AG News torch's own, 1, drowns what a few epochs teach: after
+three, a GRU got 86.1 % right and a plain network 76.2, against 89.6 and 89.1 with this."""
 
 
 class RecurrentParams(Params):
     """Size and shape of a recurrent classifier."""
 
-    embedding_size: int = Field(128, ge=1, le=65_536, description="size of a token's vector")
-    hidden_size: int = Field(128, ge=1, le=65_536, description="units of a layer in each direction")
+    embedding_size: int = Field(64, ge=1, le=65_536, description="size of a token's vector")
+    hidden_size: int = Field(64, ge=1, le=65_536, description="units of a layer in each direction")
     layers: int = Field(1, ge=1, le=64, description="recurrent layers on top of each other")
     bidirectional: bool = Field(False, description="also read from the last token to the first")
-    dropout: float = Field(0.3, ge=0, lt=1, description="on token vectors, between layers and before the classifier")
+    dropout: float = Field(0.1, ge=0, lt=1, description="on token vectors, between layers and before the classifier")
+    token_dropout: float = Field(0.0, ge=0, lt=1, description="chance in training that a whole token is blanked")
     pooling: Literal["last", "mean", "max", "attention"] = Field(
         "max", description="how states become one vector: the last one, their mean, their maximum, or attention"
     )
@@ -108,6 +109,7 @@ class RecurrentClassifier(nn.Module):
         self.embedding = nn.Embedding(vocabulary, params.embedding_size, padding_idx=0)
         with torch.no_grad():
             self.embedding.weight.mul_(EMBEDDING_STD)
+        self.token_dropout = _sequence.TokenDropout(params.token_dropout)
         self.body = Recurrent(
             cell, params.embedding_size, params.hidden_size, params.layers, params.bidirectional, params.dropout
         )
@@ -120,7 +122,7 @@ class RecurrentClassifier(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Logits, (B, classes)."""
         tokens, lengths = batch["tokens"], batch["lengths"]
-        states_BTD = self.body(self.embedding(tokens), lengths)
+        states_BTD = self.body(self.token_dropout(self.embedding(tokens)), lengths)
         logits: Tensor = self.head(self.dropout(self._pool(states_BTD, lengths)))
         return logits
 

@@ -58,6 +58,26 @@ def max_of(states_BTD: Tensor, real_BT: Tensor) -> Tensor:
     return states_BTD.masked_fill(~real_BT[..., None], -torch.inf).amax(1)
 
 
+class TokenDropout(nn.Module):
+    """Blanks the whole vectors of random tokens in training (Iyyer et al. 2015, §2.3: word dropout).
+
+    A text stays what it was when a word is missing, which few training texts teach by themselves; a sequence whose
+    class hangs on a single symbol does not, so models leave this off by default. Kept vectors are scaled up as in
+    ordinary dropout.
+    """
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        self.chance = chance
+
+    def forward(self, vectors_BTD: Tensor) -> Tensor:
+        """Vectors, some of them blank, (B, T, D)."""
+        if not self.training or self.chance == 0:
+            return vectors_BTD
+        kept_BT1 = torch.rand(*vectors_BTD.shape[:2], 1, device=vectors_BTD.device) >= self.chance
+        return vectors_BTD * kept_BT1 / (1 - self.chance)
+
+
 class AttentionPooling(nn.Module):
     """Mean over real positions, weighted by a learned query (Yang et al. 2016, §2.2, equations 5–7)."""
 

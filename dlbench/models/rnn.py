@@ -17,7 +17,7 @@ from torch import nn
 from dlbench.models import _recurrent, _sequence
 from dlbench.schema.signature import Signature
 
-REVISION = 1
+REVISION = 2
 
 
 class Params(_recurrent.RecurrentParams):

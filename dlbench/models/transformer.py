@@ -27,17 +27,18 @@ from dlbench.schema.signature import Classes, Signature, Tokens
 if TYPE_CHECKING:
     from dlbench.contracts import Batch
 
-REVISION = 1
+REVISION = 2
 
 
 class Params(BaseParams):
     """Size and shape of the encoder."""
 
     layers: int = Field(2, ge=1, le=256, description="blocks of self-attention and feed-forward")
-    heads: int = Field(4, ge=1, le=256, description="attention heads; they share hidden_size evenly")
-    hidden_size: int = Field(128, ge=1, le=65_536, description="size of a token's vector throughout")
-    ff_size: int = Field(256, ge=1, le=262_144, description="inner size of the feed-forward part")
+    heads: int = Field(2, ge=1, le=256, description="attention heads; they share hidden_size evenly")
+    hidden_size: int = Field(64, ge=1, le=65_536, description="size of a token's vector throughout")
+    ff_size: int = Field(128, ge=1, le=262_144, description="inner size of the feed-forward part")
     dropout: float = Field(0.1, ge=0, lt=1, description="on embeddings and on each block's output")
+    token_dropout: float = Field(0.0, ge=0, lt=1, description="chance in training that a whole token is blanked")
     norm: Literal["pre", "post"] = Field("pre", description="layer norm before each block, or after its sum")
     positions: Literal["sinusoidal", "learned", "rotary", "none"] = Field(
         "sinusoidal", description="how a position is told apart"
@@ -102,6 +103,7 @@ class TransformerClassifier(nn.Module):
         super().__init__()
         size = params.hidden_size
         self.embedding = nn.Embedding(vocabulary, size, padding_idx=0)
+        self.token_dropout = _sequence.TokenDropout(params.token_dropout)
         self.add_positions = added_positions(params.positions, length, size)
         rotary = _attention.Rotary(length, size // params.heads) if params.positions == "rotary" else None
         self.dropout = nn.Dropout(params.dropout)
@@ -126,7 +128,7 @@ class TransformerClassifier(nn.Module):
         """Logits, (B, classes)."""
         tokens, lengths = batch["tokens"], batch["lengths"]
         real_BT = _sequence.real_positions(lengths, tokens.shape[1])
-        states_BTD = self.dropout(self.add_positions(self.embedding(tokens)))
+        states_BTD = self.dropout(self.add_positions(self.token_dropout(self.embedding(tokens))))
         mask_B11T = real_BT[:, None, None]
         for block in self.blocks:
             states_BTD = block(states_BTD, mask_B11T)

@@ -106,7 +106,7 @@ def test_it_builds_on_the_meta_device_with_its_paper_s_signature(name: str, pres
     assert tensors
     assert all(tensor.is_meta for tensor in tensors)
     if isinstance(signature.input, Tokens):
-        shape = (2, signature.input.length)
+        shape = (2, min(4, signature.input.length))  # longer ones cost time and tell no more
         batch = {"tokens": torch.empty(shape, dtype=torch.long, device="meta")}
         logits = model({**batch, "lengths": torch.empty(2, dtype=torch.long, device="meta")})
         assert logits.shape == (2, signature.output.classes)
@@ -174,7 +174,7 @@ def test_it_learns_a_word_that_tells_the_class(name: str) -> None:
     generator = torch.Generator().manual_seed(3)
     rows = [[*torch.randint(10, 50, (6,), generator=generator).tolist(), 1 + i % 3] for i in range(60)]
     batch = padded(rows)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(60):
         optimizer.zero_grad()
         F.cross_entropy(model(batch), batch["target"]).backward()
