@@ -8,11 +8,14 @@ from dlbench.analyze.contenders import canonical
 from dlbench.analyze.results import Results
 from dlbench.schema.record import Result
 
+WHOLE = ("seed", "batch_size", "round", "attempt")
+"""Columns that count or number something."""
+
 
 def job_table(results: Results) -> pd.DataFrame:
     """A row for each job, whatever became of it; a column for each metric and for each thing that is varied."""
-    rows = [_row(results.suite.name, result) for result in results.results]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame([_row(results.suite.name, result) for result in results.results])
+    return table.astype({name: "Int64" for name in WHOLE if name in table})  # it has gaps and needs no fractions
 
 
 def _row(suite: str, result: Result) -> dict[str, Any]:

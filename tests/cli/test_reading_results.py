@@ -1,0 +1,89 @@
+"""What the store holds, read back: tables, CSV, JSON, reports."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+from filled import fill
+from terminal import Finished, Terminal
+
+
+def test_table_has_a_row_for_each_contender(finished: Finished) -> None:
+    said = finished.terminal("results", "tiny")
+    rows = [line for line in said.out.splitlines() if line.startswith("│")]
+    assert {row.split()[1] for row in rows} == {"two_layer", "wide"}
+    assert all("n = 2" in row for row in rows)
+    assert "accuracy" in said.out
+    assert "infer/s, batch 8" in said.out
+    assert said.err == ""
+
+
+def test_csv_has_a_line_for_each_job(finished: Finished) -> None:
+    rows = list(csv.DictReader(io.StringIO(finished.terminal("results", "tiny", "--csv").out)))
+    records = {record["id"]: record for record in finished.terminal.records()}
+    assert {row["job"] for row in rows} == set(records)
+    for row in rows:
+        record = records[row["job"]]
+        values = {metric["name"]: metric["value"] for metric in record["metrics"]}
+        assert row["status"] == "ok"
+        assert row["label"] == record["model"]["label"]
+        if record["kind"] == "train":
+            assert float(row["test_accuracy"]) == values["test_accuracy"]
+            assert int(row["seed"]) == record["seed"]
+        else:
+            assert float(row["infer_throughput"]) == values["infer_throughput"]
+
+
+def test_suite_can_be_named_by_its_file(finished: Finished) -> None:
+    assert finished.terminal("results", "tiny.yaml").out == finished.terminal("results", "tiny").out
+    assert finished.terminal("results", "tiny", DLBENCH_STORE="elsewhere", code=3).out == ""
+
+
+def test_near_names_are_offered(finished: Finished) -> None:
+    said = finished.terminal("results", "tinny", code=2)
+    assert "has nothing of a suite 'tinny'. Did you mean 'tiny'?" in said.err
+    assert "no such file" in finished.terminal("results", "tinny.yaml", code=2).err.lower()
+
+
+def test_what_has_not_run_yet_is_counted(terminal: Terminal) -> None:
+    suite = terminal.write(seeds=4)
+    fill(terminal.folder / suite, terminal.folder / ".dlbench", status=lambda e: "ok" if e.job.seed == 0 else None)
+    said = terminal("results", "tiny")
+    assert "3 jobs have not run yet" in said.err
+    assert [record["seed"] for record in terminal.records()] == [0]
+
+
+def test_reader_that_goes_away_is_no_error(finished: Finished) -> None:
+    """`dlbench results tiny --json | head -1`."""
+    ended = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {sys.executable} -m dlbench results tiny --json | head -1"],
+        cwd=finished.terminal.folder, env=finished.terminal.environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.stdout == "[\n"
+    assert ended.stderr == ""
+
+
+def test_report_is_written_where_it_is_wanted(again: Terminal) -> None:
+    shutil.rmtree(again.folder / "reports")
+    said = again("report", "tiny", "--out", "pages")
+    assert said.out == "pages/index.html\n"
+    assert {"index.html", "report.md", "results.csv", "figures"} <= {p.name for p in (again.folder / "pages").iterdir()}
+    assert not (again.folder / "reports").exists()
+
+
+def test_damaged_record_is_missing_and_made_again(again: Terminal) -> None:
+    record = again.records()[0]
+    file = again.folder / ".dlbench" / "jobs" / record["id"] / "1" / "record.json"
+    file.write_text(file.read_text()[:100])
+    assert len(again.records()) == 5
+    (narrow, _) = again("plan", "tiny.yaml", "--json").json
+    assert narrow["states"] == {"run": 1, "cached": 2}
+
+
+def test_store_of_a_newer_version_is_left_alone(again: Terminal) -> None:
+    (again.folder / ".dlbench" / "store.json").write_text(json.dumps({"format": 99, "id": "x"}))
+    for command in (("results", "tiny"), ("run", "tiny.yaml"), ("plan", "tiny.yaml"), ("report", "tiny")):
+        assert "newer dlbench" in again(*command, code=3).err
