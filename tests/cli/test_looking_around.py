@@ -206,7 +206,7 @@ def test_doctor_needs_no_store(terminal: Terminal) -> None:
     assert list(terminal.folder.iterdir()) == []
 
 
-def test_schema_and_first_suite_fit_each_other(terminal: Terminal) -> None:
+def test_first_suite_fits_the_schema_and_runs_with_overrides(terminal: Terminal) -> None:
     schema = terminal("schema").json
     assert {"name", "tasks", "models"} <= set(schema["properties"])
     terminal("init", "suites/My First.yaml")
@@ -215,8 +215,12 @@ def test_schema_and_first_suite_fit_each_other(terminal: Terminal) -> None:
     assert json.loads((terminal.folder / "suites" / ".dlbench.schema.json").read_text()) == schema
     assert "exists; --force overwrites it" in terminal("init", "suites/My First.yaml", code=2).err
     terminal("init", "suites/My First.yaml", "--force")
-    said = terminal("run", "suites/My First.yaml", "train.steps=2", "seeds=1", "cost=false", *QUIET)
-    assert "my_first: 3 ok" in said.err
+    overrides = ("train.steps=2", "train.lr=5e-3", "seeds=[7]", "cost=false", "tasks.0.params.max_length=16")
+    records = terminal("run", "suites/My First.yaml", *overrides, "--json", *QUIET).json  # nothing else is on stdout
+    assert [(record["suite"], record["status"], record["seed"]) for record in records] == [("my_first", "ok", 7)] * 3
+    for record in records:
+        assert (record["train"]["steps"], record["train"]["lr"]) == (2, 5e-3)
+        assert record["task"]["params"]["max_length"] == 16
 
 
 def test_first_suite_for_a_task_that_is_not_there(terminal: Terminal) -> None:

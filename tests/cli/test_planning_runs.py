@@ -7,7 +7,10 @@ import pytest
 from filled import fill
 from terminal import Finished, Terminal
 
+from dlbench.cli.plan_table import rows
+from dlbench.cli.planning import Flags, planned
 from dlbench.schema.job import Entry
+from dlbench.store.folder import Store
 
 TWO_ROUNDS = {"batch_sizes": [8], "phases": ["infer"], "rounds": 2}
 WIDE = {"model": "two_layer", "label": "wide", "params": {"hidden": 32}}
@@ -78,10 +81,16 @@ def test_plan_refuses_what_run_refuses(terminal: Terminal) -> None:
 # --- anchors: a contender that joins cached ones is not compared across a drift of the machine unseen --------------
 
 
+def planned_states(terminal: Terminal, suite: str) -> dict[str, dict[str, int]]:
+    """The same as `states`, in this process and without building any model."""
+    with planned(Flags(terminal.folder / suite), Store.open(terminal.folder / ".dlbench", create=True)) as todo:
+        return {row["label"]: row["states"] for row in rows(todo)}
+
+
 def plan_and_fill(terminal: Terminal, *models: Any, **changes: Any) -> dict[str, dict[str, int]]:
     """What the plan says of a suite of these models; then as if it had been run."""
     suite = terminal.write(models=list(models), **{"cost": TWO_ROUNDS, **changes})
-    found = states(terminal, suite)
+    found = planned_states(terminal, suite)
     fill(terminal.folder / suite, terminal.folder / ".dlbench")
     return found
 
@@ -126,6 +135,6 @@ def test_contender_that_has_no_result_brings_no_anchors_again(terminal: Terminal
 
     for _ in range(2):
         fill(terminal.folder / suite, terminal.folder / ".dlbench", status=status)
-    found = states(terminal, suite)
+    found = planned_states(terminal, suite)
     assert found["two_layer"] == {"cached": 5}
     assert found["wide"] == {"failed": 3}

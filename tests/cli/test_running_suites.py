@@ -104,15 +104,6 @@ def test_only_what_is_new_is_run(again: Terminal) -> None:
     assert [record["attempt"] for record in again.records()] == [1] * 8
 
 
-def test_overrides_change_what_they_name_and_json_is_all_of_stdout(terminal: Terminal) -> None:
-    overrides = ("train.epochs=2", "train.lr=5e-3", "seeds=[7]", "tasks.0.dataset.blobs.size=4")
-    (record,) = terminal("run", terminal.write(), *overrides, "--json", *QUIET).json
-    assert (record["suite"], record["status"], record["seed"]) == ("tiny", "ok", 7)
-    assert record["train"]["epochs"] == 2
-    assert record["train"]["lr"] == 5e-3
-    assert record["dataset"]["params"]["size"] == 4
-
-
 def test_results_do_not_depend_on_slots_or_executor(finished: Finished, terminal: Terminal) -> None:
     prints = [{record["id"]: record["fingerprint"] for record in finished.terminal.records()}]
     for store, options in (("one", ("--slots", "1")), ("inline", ("--executor", "inline"))):
