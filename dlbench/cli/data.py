@@ -6,7 +6,7 @@ import typer
 
 from dlbench.cli.console import as_json, complain, data, out, say
 from dlbench.cli.options import Json, Mirror, Offline, Unofficial
-from dlbench.cli.quantities import size
+from dlbench.cli.quantities import count, size
 
 if TYPE_CHECKING:
     from dlbench.plan.data import Candidate, DataOptions
@@ -58,7 +58,7 @@ def _row(candidate: "Candidate", tasks: list[str], options: "DataOptions") -> di
 
 
 def fetch(names: Names = None, mirror: Mirror = None, offline: Offline = False, unofficial: Unofficial = False) -> None:
-    """Fetch datasets into the cache now, so that runs need no network."""
+    """Make sure of datasets now, so that runs need no network: what no mirror folder has goes into the cache."""
     from dlbench.plan.data import choose
 
     options, found = _candidates(names, mirror, offline, unofficial)
@@ -75,16 +75,19 @@ def verify(
     from dlbench.plan.data import located
 
     options, found = _candidates(names, mirror, offline, unofficial)
-    wrong = 0
+    seen = wrong = 0
     for candidate, _ in found:
         for status in located(candidate.files, options, fresh=True):
             if status.state == "missing":
                 continue
+            seen += 1
             extent = "" if status.size is None else f", {size(status.size)}"
             data(f"{candidate.name}: {status.path}: {status.state}{extent}")
             wrong += status.state in ("other", "unreadable")
+    if not seen:
+        say("none of these files is here, neither in the cache nor in a folder mirror")
     if wrong:
-        complain(f"{wrong} files are not the official ones")
+        complain(f"{count(wrong, 'file')} not as officially published")
         raise typer.Exit(1)
 
 

@@ -27,10 +27,11 @@ def title(entry: Entry) -> str:
     return f"{name} · cost, batch {cost.batch_size}, round {cost.round + 1}{anchor}"
 
 
-def outcome(record: Record) -> str:
-    """`ok · test_accuracy 0.9123 · 12 s`, or status and reason."""
+def outcome(record: Record, log: Path | None) -> str:
+    """`ok · test_accuracy 0.9123 · 12 s`, or status, reason, and where the log is."""
     if record.status != "ok":
-        return f"{record.status}: {record.reason}"
+        where = f" ({log})" if log is not None and log.exists() and log.stat().st_size else ""
+        return f"{record.status}: {record.reason}{where}"
     names = ("train_throughput", "infer_throughput") if record.kind == "cost" else ()
     shown = [m for m in record.metrics if m.name in names] or list(record.metrics[:1])
     figures = [f"{m.name} {m.value:.4g}" for m in shown if m.value is not None]
@@ -42,6 +43,7 @@ class Lines:
 
     def __init__(self, total: int) -> None:
         self.total, self.done = total, 0
+        self.logs: dict[str, Path] = {}
 
     def __enter__(self) -> "Lines":
         return self
@@ -50,7 +52,8 @@ class Lines:
         """Nothing to put back."""
 
     def on_start(self, entry: Entry, folder: Path) -> None:
-        """A start is no news in a log."""
+        """A start is no news in a log; where the attempt's own log is may become news."""
+        self.logs[entry.job.id] = folder / "log.txt"
 
     def on_event(self, entry: Entry, events: Sequence[Event]) -> None:
         """Nor is a step."""
@@ -58,7 +61,7 @@ class Lines:
     def on_end(self, entry: Entry, record: Record) -> None:
         """A job has ended."""
         self.done += 1
-        say(f"[{self.done}/{self.total}] {title(entry)}: {outcome(record)}")
+        say(f"[{self.done}/{self.total}] {title(entry)}: {outcome(record, self.logs.get(record.id))}")
 
     def on_note(self, text: str) -> None:
         """The run has something to say."""
@@ -81,9 +84,10 @@ class Bars:
             transient=True,
             refresh_per_second=2,
         )
-        self.total = self.progress.add_task("all jobs", total=total, note="")
+        self.total = self.progress.add_task("all jobs", total=total, note=f"0/{total}")
         self.count, self.done, self.began = total, 0, time.monotonic()
         self.running: dict[str, Any] = {}
+        self.logs: dict[str, Path] = {}
 
     def __enter__(self) -> "Bars":
         self.progress.start()
@@ -96,6 +100,7 @@ class Bars:
 
     def on_start(self, entry: Entry, folder: Path) -> None:
         """A line for the job."""
+        self.logs[entry.job.id] = folder / "log.txt"
         self.running[entry.job.id] = self.progress.add_task(f"  {title(entry)}", total=None, note="starting")
 
     def on_event(self, entry: Entry, events: Sequence[Event]) -> None:
@@ -114,13 +119,15 @@ class Bars:
 
     def on_end(self, entry: Entry, record: Record) -> None:
         """Take the job's line away; leave one behind it in the scroll-back."""
-        line = self.running.pop(entry.job.id, None)
-        if line is not None:
-            self.progress.remove_task(line)
+        bar = self.running.pop(entry.job.id, None)
+        if bar is not None:
+            self.progress.remove_task(bar)
         self.done += 1
         left = (time.monotonic() - self.began) / self.done * (self.count - self.done)
         self.progress.update(self.total, advance=1, note=f"{self.done}/{self.count}, about {duration(left)} left")
-        self.progress.console.print(f"{title(entry)}: {outcome(record)}", markup=False, highlight=False)
+        self.progress.console.print(
+            f"{title(entry)}: {outcome(record, self.logs.get(record.id))}", markup=False, highlight=False
+        )
 
     def on_note(self, text: str) -> None:
         """The run has something to say."""

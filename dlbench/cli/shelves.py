@@ -62,6 +62,8 @@ def show(
     if shelf is None:
         known = list(SINGULAR.values())
         raise UsageError(f"there is no kind {kind!r}.{did_you_mean(kind, known)} There are {', '.join(known)}.")
+    if settings and shelf != "models":
+        raise UsageError(f"only a model takes settings; {kind} {name!r} was given {' '.join(settings)}")
     catalog = Catalog()
     catalog.require(shelf, name)
     with describing() as (_, describe):

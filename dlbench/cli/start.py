@@ -1,12 +1,13 @@
 """`dlbench init` and `dlbench schema`: a suite to begin with, and help for the editor."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dlbench.cli.console import as_json, say
-from dlbench.errors import UsageError
+from dlbench.errors import EnvironmentFault, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -33,13 +34,20 @@ def init(
     if path.exists() and not force:
         raise UsageError(f"{path} exists; --force overwrites it")
     name = re.sub(r"[^a-z0-9_-]+", "_", path.stem.lower()).strip("_") or "my_suite"
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.parent / ".dlbench.schema.json"
     with describing() as (_, describe):
-        text = starter_suite(name, task, beside.name, Catalog(), describe)
-        beside.write_text(json.dumps(suite_schema(Catalog(), describe), indent=1), encoding="utf-8")
-    path.write_text(text, encoding="utf-8")
-    say(f"wrote {path} and {beside}; next: dlbench run {path}")
+        text = starter_suite(name, task, beside.name, Catalog(), describe, shlex.quote(str(path)))
+        _write(beside, json.dumps(suite_schema(Catalog(), describe), indent=1))
+    _write(path, text)
+    say(f"wrote {path} and {beside}; next: dlbench run {shlex.quote(str(path))}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EnvironmentFault(f"{path} cannot be written: {error.strerror}") from error
 
 
 def schema(
@@ -57,5 +65,5 @@ def schema(
     if out is None:
         as_json(found)
         return
-    out.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    _write(out, json.dumps(found, indent=1))
     say(f"wrote {out}; put `# yaml-language-server: $schema={out.name}` on the first line of a suite beside it")

@@ -21,8 +21,12 @@ class Inline:
     def start(self, folder: Path, resources: Resources) -> None:
         """Work a folder; returns when that is done."""
         module, _, function = self._work.partition(":")
-        getattr(importlib.import_module(module), function)(folder)
-        self._news.append(News(folder=folder, how="exit code 0"))
+        how = "exit code 0"
+        try:
+            getattr(importlib.import_module(module), function)(folder)
+        except SystemExit as error:  # what ends a worker must not end the run
+            how = f"exit code {error.code}"
+        self._news.append(News(folder=folder, how=how))
 
     def poll(self, timeout_s: float) -> list[News]:
         """What was worked since the last call; there is nothing to wait for."""

@@ -10,7 +10,7 @@ from dlbench.catalog import Catalog, Shelf
 from dlbench.errors import UsageError
 from dlbench.plan import identity
 from dlbench.plan.ask import Ask
-from dlbench.plan.describe import digest_of_file
+from dlbench.plan.describe import digest_of_plugin
 from dlbench.plan.merge import contenders, default_label, over, train_settings
 from dlbench.schema.base import Json
 from dlbench.schema.data import DataCopy
@@ -241,7 +241,7 @@ class Resolver:
     def _outside(self, shelf: Shelf, name: str) -> str | None:
         """Digest of a file that dlbench does not ship, whose author may forget to raise its revision."""
         source = self.catalog.source(shelf, name)
-        return None if source.is_relative_to(PACKAGE) else digest_of_file(source)
+        return None if source.is_relative_to(PACKAGE) else digest_of_plugin(source)
 
     def meter_revisions(self, phases: Sequence[str]) -> dict[str, Json]:
         """Meter → revision and digest, for the meters that measure any of the phases or the model itself."""

@@ -42,7 +42,7 @@ class Describer:
     def _key(self, request: dict[str, Json]) -> str:
         text = json.dumps(request, sort_keys=True, default=str)
         for paths in request.get("plugins", {}).values():
-            text += "".join(digest_of_file(Path(path)) for path in paths)
+            text += "".join(digest_of_plugin(Path(path)) for path in paths)
         if request["what"] == "machine":
             text += _this_boot()
         return hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -87,12 +87,15 @@ class Describer:
         return digest.hexdigest()[:24]
 
 
-def digest_of_file(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal; of nothing for a file that is not there."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
+def digest_of_plugin(path: Path) -> str:
+    """SHA-256, hexadecimal, of a file and of the shared parts (`_*.py`) beside it, which it may import."""
+    digest = hashlib.sha256()
+    for file in (path, *sorted(path.parent.glob("_*.py"))):
+        try:
+            digest.update(file.name.encode() + file.read_bytes())
+        except OSError:
+            digest.update(b"missing")
+    return digest.hexdigest()
 
 
 def _this_boot() -> str:

@@ -58,7 +58,9 @@ def read_models(spot: Spot, problems: Problems) -> tuple[ReadModel, ...]:
     models = tuple(read for item in spot.items() if (read := _model(item, problems)) is not None)
     first: dict[str | None, Spot] = {}
     for model in models:
-        label = model.entry.label
+        label = model.entry.label or ""
+        if not label.isprintable():
+            problems.add(model.spot, f"the label {label!r} has characters that cannot be shown; take one line of text")
         if label in first:
             text = f"two models are called {label!r}, this one and {first[label].path}; give one a `label:`."
             problems.add(model.spot, text)

@@ -13,9 +13,9 @@ COLUMN = 30
 _TEXT = """\
 # yaml-language-server: $schema={schema}
 # The line above lets editors complete and check this file.
-#   dlbench plan {name}.yaml                         what would run, and how long
-#   dlbench run {name}.yaml                          run it, and write a report
-#   dlbench run {name}.yaml seeds=5 train.lr=1e-3    the same with other values, just once
+#   dlbench plan {path}                         what would run, and how long
+#   dlbench run {path}                          run it, and write a report
+#   dlbench run {path} seeds=5 train.lr=1e-3    the same with other values, just once
 
 schema: 1
 name: {name} ## names the report's folder and the MLflow experiment
@@ -55,7 +55,9 @@ report:
 """
 
 
-def starter_suite(name: str, task: str, schema_path: str, catalog: Catalog, describe: Ask) -> str:
+def starter_suite(
+    name: str, task: str, schema_path: str, catalog: Catalog, describe: Ask, path: str | None = None
+) -> str:
     """The text of a suite to start from, on the task's built-in data.
 
     Args:
@@ -64,6 +66,7 @@ def starter_suite(name: str, task: str, schema_path: str, catalog: Catalog, desc
         schema_path: where the editor finds the schema, as seen from the suite.
         catalog: the shelves.
         describe: answers questions about them.
+        path: where the suite will be, as a shell wants it; default: its name in the working folder.
 
     Raises:
         UsageError: there is no such task, it cannot be used, or no model can do it.
@@ -96,6 +99,7 @@ def starter_suite(name: str, task: str, schema_path: str, catalog: Catalog, desc
     text = _TEXT.format(
         schema=schema_path,
         name=name,
+        path=path or f"{name}.yaml",
         task=task,
         dataset=module["datasets"][-1],
         datasets="\n".join([*(real if module["datasets"][1:] else []), ""]),

@@ -78,7 +78,7 @@ def _caption(results: Results, arena: Arena) -> str:
         parts.append(f"The declared baseline {results.suite.report.baseline} is not among these contenders.")
     if len({contender.precision for contender in arena.contenders}) > 1:
         parts.append("Another precision is compared with the same model at the suite's own precision.")
-    if arena.score is not None and not arena.ranked:
+    if arena.score is not None and not arena.ranked and len(arena.contenders) > 1:
         parts.append("Nothing is ranked: the contenders do not have the same seeds.")
     return " ".join(parts)
 

@@ -174,7 +174,7 @@ def _ms(moment: datetime) -> int:
 
 def _run_name(entry: Entry, record: Record) -> str:
     if record.cost is not None:
-        what = f"cost b{record.cost.batch_size} round {record.cost.round}"
+        what = f"cost b{record.cost.batch_size} round {record.cost.round + 1}"
     else:
         what = f"seed {record.seed}"
     again = f" · attempt {record.attempt}" if record.attempt > 1 else ""
