@@ -11,7 +11,7 @@ import pytest
 
 import dlbench
 import dlbench.plan.describe
-from dlbench.plan.describe import Describer
+from dlbench.plan.describe import Describer, digest_of_plugin
 
 LSTM = {"what": "module", "shelf": "models", "name": "lstm"}
 GRU = {"what": "module", "shelf": "models", "name": "gru"}
@@ -160,3 +160,14 @@ def test_memory_of_old_sources_is_cleared_away(asked: Asked, tmp_path: Path, sou
     assert len(list((tmp_path / "cache").iterdir())) < 12
     shutil.rmtree(tmp_path / "cache")
     assert Describer(asked, tmp_path / "cache")([LSTM]) == [{"answer": 15}]
+
+
+def test_a_plugin_changes_with_the_shared_parts_beside_it(tmp_path: Path) -> None:
+    plugin, part, other = tmp_path / "mine.py", tmp_path / "_part.py", tmp_path / "other.py"
+    plugin.write_text("from _part import W")
+    part.write_text("W = 5")
+    before = digest_of_plugin(plugin)
+    other.write_text("X = 1")
+    assert digest_of_plugin(plugin) == before
+    part.write_text("W = 6")
+    assert digest_of_plugin(plugin) != before
