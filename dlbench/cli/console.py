@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,8 +13,9 @@ RED, YELLOW, PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[0m"
 
 
 def say(text: str = "") -> None:
-    """A message to the person at the terminal, on stderr, as it is."""
-    print(text, file=sys.stderr, flush=True)
+    """A message to the person at the terminal, on stderr, as it is; one that nobody can read ends nothing."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def complain(text: str) -> None:

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def ui(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen at.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 5000,
 ) -> None:
     """Open the MLflow UI on the right store: MLFLOW_TRACKING_URI, or mlflow.db in this folder."""
     import os

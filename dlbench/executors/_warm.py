@@ -244,7 +244,9 @@ def _raised(error: dict[str, str], what: str) -> Exception:
     """The exception to raise here for one that a child met."""
     found = getattr(errors, error["class"], None) if error["class"] else None
     if found is None:
-        return RuntimeError(f"{what}: {error['message']}")
+        return EnvironmentFault(
+            f"the worker process could not {what}: {error['message'].rstrip('.')}. A plugin may have ended the process."
+        )
     if issubclass(found, UsageError):  # its subclasses take other arguments
         return UsageError(error["message"])
     return found(error["message"]) if issubclass(found, DlbenchError) else RuntimeError(error["message"])

@@ -157,7 +157,7 @@ class Loop:
     def run(self) -> Outcome:
         """Run until the source is finished, or the run is interrupted."""
         for jobdir in self._keep.open_attempts():
-            close(jobdir, "interrupted", "the run that made this attempt ended before it did")
+            self._abandon(jobdir)
         try:
             while self._fill():
                 self._look(self._executor.poll(QUIET_TICK_S if self._alone() else TICK_S))
@@ -171,6 +171,13 @@ class Loop:
             interrupted=self._interrupts > 0,
             seconds=time.monotonic() - self._began,
         )
+
+    def _abandon(self, jobdir: JobDir) -> None:
+        """Close an attempt of a run that is no more; one that does not say what it was stays as it is."""
+        try:
+            close(jobdir, "interrupted", "the run that made this attempt ended before it did")
+        except ValueError:
+            self._listener.on_note(f"{jobdir.path / 'job.json'} is damaged: this attempt is left out")
 
     # --- what next --------------------------------------------------------------------------------------------
 

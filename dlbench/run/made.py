@@ -1,9 +1,12 @@
 """The record that the parent makes when an attempt ended without one: lost, timed out, interrupted or never begun."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dlbench.errors import StoreError
 from dlbench.jobdir import JobDir
 from dlbench.schema.job import Work
 from dlbench.schema.record import Record, RecordDataset, RecordPrecision, Status
@@ -40,7 +43,29 @@ def close(jobdir: JobDir, status: Status, reason: str) -> Record:
     """The record of an attempt that has ended: its own, or one that is made, written and returned.
 
     Its events and curve stay where they are; its duration ends with the last of them.
+
+    Raises:
+        ValueError: there is no record, and `job.json` is torn, so none can be made.
+        StoreError: the folder cannot be read or written.
     """
+    with storing(jobdir):
+        return _closed(jobdir, status, reason)
+
+
+@contextmanager
+def storing(jobdir: JobDir) -> Iterator[None]:
+    """Around what reads and writes an attempt's folder.
+
+    Raises:
+        StoreError: the system refused: no room, no permission.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{jobdir.path}: cannot be written: {error.strerror}") from error
+
+
+def _closed(jobdir: JobDir, status: Status, reason: str) -> Record:
     try:
         record = jobdir.record()
     except ValueError as error:

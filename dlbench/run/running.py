@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from dlbench.jobdir import JobDir
-from dlbench.run.made import close, why_lost
+from dlbench.run.made import close, storing, why_lost
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
 from dlbench.schema.record import Record, Status
@@ -51,7 +51,8 @@ class Running:
     def end(self, status: Status, reason: str, grace_s: float) -> None:
         """Ask it to stop; `must_go` after a grace, or at once when it has only waited so far."""
         self.ending, self._reason = status, reason
-        self.jobdir.ask_to_stop()
+        with storing(self.jobdir):
+            self.jobdir.ask_to_stop()
         self._kill_at = time.monotonic() + (grace_s if self._since is not None else 0.0)
 
     def must_go(self) -> bool:
@@ -69,5 +70,6 @@ class Running:
         record = close(self.jobdir, self.ending, self._reason)
         if self.ending == "timeout" and record.status == "interrupted":  # the worker knows that it was stopped, not why
             record = record.model_copy(update={"status": "timeout", "reason": self._reason})
-            self.jobdir.write_record(record)
+            with storing(self.jobdir):
+                self.jobdir.write_record(record)
         return record

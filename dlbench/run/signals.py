@@ -19,12 +19,14 @@ class Heard:
 
 @contextmanager
 def interruptible(interrupt: Callable[[], None]) -> Iterator[Heard]:
-    """Call `interrupt` on SIGINT and SIGTERM; the handlers that were there come back at the end.
+    """Call `interrupt` on SIGINT, SIGTERM and SIGHUP; the handlers that were there come back at the end.
 
-    Only for the main thread.
+    A SIGHUP that is ignored stays so: `nohup` wants the run to go on. Only for the main thread.
     """
     heard = Heard()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]
     times = 0
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -34,6 +34,9 @@ from dlbench.schema.suite import Suite
 
 FORMAT = 1
 
+SCHEMA = 1
+"""Of records and suites, the newest that this dlbench knows."""
+
 
 class Store:
     """An opened store; get one from `Store.open`.
@@ -94,6 +97,25 @@ class Store:
         finally:
             os.close(fd)
 
+    @classmethod
+    @contextmanager
+    def writing(cls, root: Path) -> Iterator["Store"]:
+        """Open the store at a folder, or make one there, and be its writer.
+
+        A store that was made for this and into which nothing was written is taken away again.
+
+        Raises:
+            StoreError: as `open` and `writer`.
+        """
+        new, bare = not (root / "store.json").exists(), not root.exists()
+        store = cls.open(root, create=True)
+        with store.writer():
+            try:
+                yield store
+            finally:
+                if new and not set(_listdir(root)) - {"store.json", "lock", ".gitignore"}:
+                    _unmake(root, bare)
+
     # --- jobs -------------------------------------------------------------------------------------------------
 
     def jobdir(self, job_id: str, attempt: int) -> JobDir:
@@ -110,7 +132,11 @@ class Store:
         return (numbers[-1], self._read(self.jobdir(job_id, numbers[-1]))) if numbers else None
 
     def record(self, job_id: str) -> Record | None:
-        """The `ok` record of a job if any attempt has one, else the latest record."""
+        """The `ok` record of a job if any attempt has one, else the latest record.
+
+        Raises:
+            StoreError: a newer dlbench made one; what cannot be understood must not be made again.
+        """
         found = self._standing(job_id)
         return found[1] if found else None
 
@@ -167,6 +193,11 @@ class Store:
         except (ValidationError, OSError) as error:
             path = jobdir.path / "record.json"
             self.unreadable[path] = _why_unreadable(path, error)
+            if (schema := _newer(path)) is not None:
+                raise StoreError(
+                    f"{path}: was made by a newer dlbench (schema {schema}); update dlbench, "
+                    "or take another store with --store."
+                ) from error
             return None
 
     # --- suites -----------------------------------------------------------------------------------------------
@@ -189,16 +220,19 @@ class Store:
         except (ValidationError, OSError) as error:
             raise StoreError(f"{path}: {_why_unreadable(path, error)}") from error
 
-    def write_suite(self, suite: Suite, entries: Sequence[Entry]) -> None:
+    def write_suite(self, suite: Suite, entries: Sequence[Entry]) -> bool:
         """Write a suite and its index, replacing what an earlier run wrote.
+
+        Returns:
+            Whether that changed anything.
 
         Raises:
             StoreError: they cannot be written.
         """
         folder = self._suite_folder(suite.name)
         lines = "".join(f"{entry.model_dump_json()}\n" for entry in entries)
-        self._write(folder / "jobs.jsonl", lines.encode())
-        self._write(folder / "suite.json", suite.model_dump_json(indent=1, by_alias=True).encode())
+        changed = self._write(folder / "jobs.jsonl", lines.encode())
+        return self._write(folder / "suite.json", suite.model_dump_json(indent=1, by_alias=True).encode()) or changed
 
     def entries(self, name: str) -> list[Entry]:
         """The index of a suite.
@@ -227,13 +261,22 @@ class Store:
         return results
 
     def choices(self, name: str) -> dict[str, Json]:
-        """What was once decided for a suite and is kept until it is decided anew; empty if nothing was."""
+        """What was once decided for a suite and is kept until it is decided anew; empty if nothing was.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        path = self._suite_folder(name) / "choices.json"
         try:
-            kept: dict[str, Json] = json.loads((self._suite_folder(name) / "choices.json").read_bytes())
+            kept = json.loads(path.read_bytes())
         except FileNotFoundError:
             return {}
-        except (ValueError, OSError) as error:
-            raise StoreError(f"{self._suite_folder(name) / 'choices.json'}: cannot be read: {error}") from error
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read: {error.strerror}.") from error
+        except ValueError as error:
+            raise StoreError(f"{path}: is damaged: not whole JSON.") from error
+        if not isinstance(kept, dict):
+            raise StoreError(f"{path}: is damaged: it should hold a name for each task.")
         return kept
 
     def keep_choices(self, name: str, choices: Mapping[str, Json]) -> None:
@@ -265,15 +308,20 @@ class Store:
             raise UsageError(f"{self.root}: no suite {name!r} was run into this store.{did_you_mean(name, names)}")
         return self._suite_folder(name)
 
-    def _write(self, path: Path, data: bytes) -> None:
-        """Write a file unless it holds just that already, so that a run that changes nothing writes nothing."""
+    def _write(self, path: Path, data: bytes) -> bool:
+        """Write a file unless it holds just that already, so that a run that changes nothing writes nothing.
+
+        Returns:
+            Whether it was written.
+        """
         try:
             if path.exists() and path.read_bytes() == data:
-                return
+                return False
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        return True
 
 
 def new_invocation_id(now: datetime) -> str:
@@ -296,6 +344,14 @@ def _make(root: Path) -> None:
     finally:
         draft.unlink()
     (root / ".gitignore").write_text("*\n")
+
+
+def _unmake(root: Path, bare: bool) -> None:
+    """Take an empty store away, with its folder if that was made for it."""
+    for name in ("store.json", ".gitignore", "lock"):
+        (root / name).unlink(missing_ok=True)
+    if bare:
+        root.rmdir()
 
 
 def _check(root: Path, text: bytes) -> str:
@@ -339,11 +395,21 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror}."
     try:
-        content = json.loads(path.read_bytes())
+        json.loads(path.read_bytes())
     except (ValueError, OSError):
         return "is damaged: not whole JSON."
-    if isinstance(content, dict) and isinstance(content.get("schema"), int) and content["schema"] > 1:
-        return f"was written by a newer dlbench (schema {content['schema']})."
+    if (schema := _newer(path)) is not None:
+        return f"was written by a newer dlbench (schema {schema})."
     assert isinstance(error, ValidationError)
     first = error.errors(include_url=False)[0]
     return f"is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}."
+
+
+def _newer(path: Path) -> int | None:
+    """The schema of a file, if it is one that this dlbench does not know."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, OSError):
+        return None
+    schema = content.get("schema") if isinstance(content, dict) else None
+    return schema if isinstance(schema, int) and schema > SCHEMA else None
