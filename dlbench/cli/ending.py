@@ -1,19 +1,25 @@
 """What surrounds the loop of a run: the invocation, the mirror beside it, and verdict and report at its end."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from signal import SIGINT
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dlbench.cli.console import data, out, say, warn
+import typer
+
+from dlbench.cli.console import complain, data, out, say, warn
 from dlbench.cli.quantities import count, duration
 from dlbench.cli.wiring import code, command_line
+from dlbench.errors import EnvironmentFault
 from dlbench.schema.invocation import Invocation
 from dlbench.schema.job import Entry
 from dlbench.schema.record import Record
 from dlbench.store.address import available, shown, tracking_uri
 from dlbench.store.folder import Store, new_invocation_id
 from dlbench.store.mirror import Mirror
+from dlbench.store.pending import pending_count
 
 if TYPE_CHECKING:
     from dlbench.run.loop import Listener, Outcome
@@ -23,6 +29,23 @@ INTERRUPTED_PATIENCE_S = 3.0
 """Whoever pressed Ctrl-C does not want to wait for MLflow; what is missing comes with the next sync."""
 
 
+@dataclass(frozen=True)
+class Closing:
+    """What is to come of a run.
+
+    Attributes:
+        mlflow: whether results are mirrored.
+        report: whether the report is written.
+        show: whether table and verdict go to stdout.
+        out_folder: the report's, instead of reports/<suite>.
+    """
+
+    mlflow: bool
+    report: bool
+    show: bool
+    out_folder: Path | None = None
+
+
 class Ending:
     """An invocation while it lasts, and its end.
 
@@ -30,10 +53,11 @@ class Ending:
         store: of the run; the suite is written to it already.
         suite: what is run.
         lock_dir: of the machine's lock.
-        mlflow: whether results are mirrored.
+        mirrored: whether results are mirrored to MLflow.
+        news: whether there are jobs to run; if not, the mirror is started only for runs that it lacks.
     """
 
-    def __init__(self, store: Store, suite: "Suite", lock_dir: Path | None, *, mlflow: bool) -> None:
+    def __init__(self, store: Store, suite: "Suite", lock_dir: Path | None, *, mirrored: bool, news: bool) -> None:
         self.store, self.suite = store, suite
         started_at = datetime.now(UTC)
         self.invocation = Invocation(
@@ -46,7 +70,7 @@ class Ending:
         )
         self.uri = tracking_uri(Path.cwd())
         self.mirror: Mirror | None = None
-        if mlflow and available():
+        if mirrored and available() and (news or pending_count(store, self.uri, [suite.name])):
             self.mirror = Mirror(store, self.uri, suite.name, lock_dir)
 
     def __enter__(self) -> "Ending":
@@ -57,9 +81,11 @@ class Ending:
     ) -> None:
         """A run that broke still leaves its invocation closed and the mirror's process gone."""
         if error is not None:
-            self._keep(ended_at=datetime.now(UTC))
-            if self.mirror is not None:
-                self.mirror.finish(INTERRUPTED_PATIENCE_S)
+            try:
+                self._keep(ended_at=datetime.now(UTC))
+            finally:  # also when the disk is full
+                if self.mirror is not None:
+                    self.mirror.finish(INTERRUPTED_PATIENCE_S)
 
     def made(self, record: Record) -> None:
         """An attempt has ended: it belongs to this invocation, and the mirror may have it."""
@@ -73,28 +99,35 @@ class Ending:
         if self.invocation.made:
             self.store.write_invocation(self.invocation)
 
-    def close(self, outcome: "Outcome", *, report: bool, show: bool, out_folder: Path | None) -> None:
+    def close(self, outcome: "Outcome", how: Closing) -> None:
         """Say what was found, write the report, let the mirror finish.
 
-        Args:
-            outcome: of the loop.
-            report: whether to write the report.
-            show: whether table and verdict go to stdout.
-            out_folder: the report's, instead of reports/<suite>.
+        Raises:
+            EnvironmentFault: the report cannot be written; all else is done.
+            Exit: Ctrl-C came while the report was written, or while MLflow was waited for.
         """
         counts = ", ".join(f"{n} {status}" for status, n in sorted(outcome.counts.items()))
         say(f"{self.suite.name}: {counts}; {count(len(outcome.made), 'attempt')} in {duration(outcome.seconds)}")
         if self.mirror is not None:
             self.mirror.drain()  # it writes what it has while the report is made
-        changes: dict[str, object] = {"ended_at": datetime.now(UTC)}
-        if not outcome.interrupted:
-            changes |= self._found(report=report, show=show, out_folder=out_folder)
-        self._keep(**changes)
+        self.invocation = self.invocation.model_copy(update={"ended_at": datetime.now(UTC)})
+        fault: EnvironmentFault | None = None
+        try:
+            if not outcome.interrupted:
+                self._found(how)
+        except EnvironmentFault as error:
+            fault = error
+        except KeyboardInterrupt:
+            complain(f"interrupted while writing the report; `dlbench report {self.suite.name}` writes it")
+            raise typer.Exit(128 + SIGINT) from None
+        self._keep()
         if self.mirror is not None:
             self._finish_mirror(self.mirror, outcome.interrupted)
+        if fault is not None:
+            raise fault
 
-    def _found(self, *, report: bool, show: bool, out_folder: Path | None) -> dict[str, object]:
-        """Table, verdict and report; what of them the invocation keeps."""
+    def _found(self, how: Closing) -> None:
+        """Table, verdict and report; the invocation takes up what there is of them."""
         from dlbench.analyze.aggregates import aggregates
         from dlbench.analyze.verdict import headline
         from dlbench.cli.report import load, write
@@ -102,24 +135,32 @@ class Ending:
 
         results = load(self.store, self.suite.name)
         verdict = headline(results)
-        if show:
+        if how.show:
             console = out()
             for arena in results.arenas:
                 console.print(table(results, arena))
             data(verdict)
-        found: dict[str, object] = {"verdict": verdict, "metrics": aggregates(results)}
-        if report:
-            page = write(results, self.suite.name, out_folder)
+        found = {"verdict": verdict, "metrics": aggregates(results)}
+        self.invocation = self.invocation.model_copy(update=found)
+        if how.report:
+            page = write(results, self.suite.name, how.out_folder)
             say(f"report: {page}")
-            found["report"] = str(page.parent.absolute())
-        return found
+            self.invocation = self.invocation.model_copy(update={"report": str(page.parent.absolute())})
 
     def _finish_mirror(self, mirror: Mirror, interrupted: bool) -> None:
-        told = mirror.finish(INTERRUPTED_PATIENCE_S if interrupted else None)
+        try:
+            told = mirror.finish(INTERRUPTED_PATIENCE_S if interrupted else None, _waiting)
+        except KeyboardInterrupt:
+            complain("interrupted while MLflow took runs; `dlbench sync` brings the rest in")
+            raise typer.Exit(128 + SIGINT) from None
         if told.error is not None:
             warn(told.error)
         else:
             say(f"MLflow: {shown(self.uri)}; dlbench ui opens it")
+
+
+def _waiting(pending: int) -> None:
+    say(f"waiting for MLflow to take {count(pending, 'run')} (Ctrl-C leaves them to `dlbench sync`)")
 
 
 class Told:

@@ -10,9 +10,10 @@ from typing import Literal
 
 from dlbench.cli.console import say
 from dlbench.cli.quantities import count, duration
+from dlbench.cli.unreadable import unreadable
 from dlbench.cli.wiring import cache, code, command_line, data_options
 from dlbench.contracts import Executor
-from dlbench.errors import UsageError
+from dlbench.errors import StoreError, UsageError
 from dlbench.executors._warm import Warm
 from dlbench.plan.describe import Describer
 from dlbench.plan.grid import Known
@@ -20,6 +21,7 @@ from dlbench.plan.plan import Plan
 from dlbench.run.estimate import Estimator
 from dlbench.run.loop import RunOptions
 from dlbench.run.preflight import Finding
+from dlbench.schema.base import Json
 from dlbench.schema.job import Entry
 from dlbench.schema.record import AGAIN, DONE, Record
 from dlbench.store.folder import Store
@@ -49,6 +51,8 @@ class Planned:
 
     Attributes:
         store: None where there is none yet (and none is to be made).
+        earlier: the suite's index as the store has it.
+        doubts: what of the store could not be used, lines for the user.
         findings: of the preflight.
     """
 
@@ -58,6 +62,8 @@ class Planned:
     warm: Warm
     describe: Describer
     records: dict[str, Record]
+    earlier: list[Entry] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     def state(self, entry: Entry) -> State:
@@ -158,7 +164,7 @@ class Planned:
 
     def remarks(self) -> list[str]:
         """What the user should know before time is spent."""
-        lines = list(self.plan.notes)
+        lines = [*self.doubts, *self.plan.notes, *self._shrinking()]
         reasons: dict[str, list[str]] = {}
         for entry in self.plan.entries:
             if entry.skipped is not None:
@@ -169,6 +175,16 @@ class Planned:
         if seeds < 5 and len({entry.label for entry in self.plan.entries}) > 1 and not self.flags.smoke:
             lines.append(f"{count(seeds, 'seed')}: too few for a verdict (5 are enough)")
         return lines + self._mixtures()
+
+    def _shrinking(self) -> list[str]:
+        """That jobs leave the suite's index, whose records stay in the store."""
+        before, now = {e.job.id for e in self.earlier}, {e.job.id for e in self.plan.entries}
+        if len(now) >= len(before):
+            return []
+        return [
+            f"the suite's index had {count(len(before), 'job')}, this plan has {len(now)}: "
+            f"results and report now show these {len(now)}"
+        ]
 
     def _mixtures(self) -> list[str]:
         """Cached train records that another torch or machine made: fine for quality, but worth a word."""
@@ -231,8 +247,7 @@ def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
             raise UsageError(f"{flags.suite}: `search:` makes this suite a study; this version runs grids only")
         if flags.smoke:
             suite = smoke(suite)
-        known = {} if store is None or suite.name not in store.suites() else store.choices(suite.name)
-        earlier = store.entries(suite.name) if store is not None and suite.name in store.suites() else []
+        earlier, before, doubts = _kept(store, suite.name, choices=not flags.re_resolve)
         records: dict[str, Record] = {}
 
         def know(job_id: str) -> Known:
@@ -243,8 +258,29 @@ def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
             return "done" if records[job_id].status in DONE else "ended"
 
         datasets = Datasets(describe, options, suite.plugins, say)
-        before = {} if flags.re_resolve else known
         plan = make_plan(suite, datasets, before=before, earlier=earlier, know=know, smoke=flags.smoke)
         for entry in plan.entries:
             know(entry.job.id)
-        yield Planned(flags, plan, store, warm, describe, records)
+        if not plan.entries:
+            why = "`exclude:` leaves no combination" if suite.exclude else "the suite asks for no job"
+            raise UsageError(f"{flags.suite}: nothing is left to run: {why}")
+        doubts += [] if store is None else unreadable(store)
+        yield Planned(flags, plan, store, warm, describe, records, earlier, doubts)
+
+
+def _kept(store: Store | None, name: str, *, choices: bool) -> tuple[list[Entry], dict[str, Json], list[str]]:
+    """A suite's last index and choices, and a line about each that is damaged: this run writes both anew."""
+    entries: list[Entry] = []
+    before: dict[str, Json] = {}
+    doubts: list[str] = []
+    if store is None or name not in store.suites():
+        return entries, before, doubts
+    try:
+        entries = store.entries(name)
+    except StoreError as error:
+        doubts.append(str(error))
+    try:
+        before = store.choices(name) if choices else {}
+    except StoreError as error:
+        doubts.append(f"{error} Datasets are chosen anew.")
+    return entries, before, doubts

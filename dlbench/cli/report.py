@@ -1,12 +1,14 @@
 """`dlbench report`: pages from the store."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from dlbench.cli.console import data, say
+from dlbench.cli.console import data, say, warn
 from dlbench.cli.options import STORE, Out, Store, Suite
+from dlbench.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from dlbench.analyze.results import Results
@@ -30,14 +32,51 @@ def report(suite: Suite, store: Store = STORE, out: Out = None) -> None:
 
 
 def load(store: "Folder", name: str) -> "Results":
-    """A suite's results, ready for analysis."""
+    """A suite's results, ready for analysis; warns of records that cannot be read."""
     from dlbench.analyze.results import Results
+    from dlbench.cli.unreadable import unreadable
 
-    return Results(store.suite(name), store.results(name))
+    results = Results(store.suite(name), store.results(name))
+    for line in unreadable(store):
+        warn(line)
+    return results
+
+
+def place(name: str, out: Path | None) -> Path:
+    """The folder of a suite's report."""
+    return out or Path("reports") / name
+
+
+def check_place(name: str, out: Path | None) -> None:
+    """See that the report can be written, before time is spent on what it would show. Makes nothing.
+
+    Raises:
+        EnvironmentFault: its folder is something else, or cannot be made or written.
+    """
+    folder = place(name, out)
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        problem = f"{there} is not a folder"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        problem = f"{there} is read-only"
+    else:
+        return
+    raise EnvironmentFault(f"the report cannot be written to {folder}: {problem}. Name another folder with --out.")
 
 
 def write(results: "Results", name: str, out: Path | None) -> Path:
-    """Write the pages; the path of index.html."""
+    """Write the pages; the path of index.html.
+
+    Raises:
+        EnvironmentFault: they cannot be written there.
+    """
     from dlbench.report.build import build_report
 
-    return build_report(results, out or Path("reports") / name)
+    folder = place(name, out)
+    try:
+        return build_report(results, folder)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"the report cannot be written to {folder}: {error.strerror}; "
+            f"`dlbench report {name} --out DIR` writes it later"
+        ) from error

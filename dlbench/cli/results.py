@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlbench.cli.console import as_json, out, say
+from dlbench.cli.console import as_json, out, say, warn
 from dlbench.cli.options import STORE, Json, Store, Suite
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def results(
     """Show what a suite has found: a table of contenders, or every record with --json or --csv."""
     import sys
 
+    from dlbench.cli.unreadable import unreadable
     from dlbench.cli.wiring import suite_name
     from dlbench.store.folder import Store as Folder
 
@@ -36,6 +37,8 @@ def results(
     name = suite_name(folder, suite)
     if json:
         as_json([joined(result, name) for result in folder.results(name) if result.record is not None])
+        for line in unreadable(folder):
+            warn(line)
         return
     from dlbench.cli.report import load
 

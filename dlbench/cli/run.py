@@ -14,9 +14,11 @@ from dlbench.cli.console import as_json, complain, data, out, say, warn
 from dlbench.errors import JobFailed
 
 if TYPE_CHECKING:
+    from dlbench.cli.ending import Closing
     from dlbench.cli.planning import Planned
+    from dlbench.contracts import Executor as Works
     from dlbench.plan.plan import Plan
-    from dlbench.run.loop import Outcome
+    from dlbench.run.loop import Outcome, RunOptions
     from dlbench.schema.job import Entry
     from dlbench.store.folder import Store
 
@@ -56,37 +58,62 @@ def run(
     json: shared.Json = False,
 ) -> None:
     """Run a suite: plan, train, measure, track, report. Run it again to go on where it stopped."""
+    from dlbench.cli.ending import Closing
     from dlbench.cli.planning import Flags, planned
+    from dlbench.cli.report import check_place
     from dlbench.store.folder import Store as Folder
 
     flags = Flags(
         suite, tuple(overrides or ()), slots, retry_failed, timeout, smoke, offline, mirror, unofficial, re_resolve
     )
+    how = Closing(
+        mlflow=not (no_mlflow or smoke), report=not (no_report or smoke), show=not json, out_folder=report_folder
+    )
     ended: tuple[Outcome, int | None] | None = None
     failed: Mapping[str, int] = {}
-    with _store(store, smoke) as root:
-        folder = Folder.open(root, create=True)
-        with folder.writer(), planned(flags, folder) as todo:
+    begun = False
+    try:
+        with _store(store, smoke) as root, Folder.writing(root) as folder, planned(flags, folder) as todo:
             name = todo.plan.suite.name
             todo.preflight()
-            folder.write_suite(todo.plan.suite, todo.plan.entries)
+            options, works = todo.options(), todo.executor(executor)
+            if how.report:
+                check_place(name, report_folder)
+            changed = folder.write_suite(todo.plan.suite, todo.plan.entries)
             folder.keep_choices(name, todo.plan.choices)
             for line in todo.remarks():
                 warn(line)
             say(todo.line())
-            if todo.waiting:
-                tracked, reported = not (no_mlflow or smoke), not (no_report or smoke)
-                ended = _run(todo, folder, executor, tracked, reported, not json, report_folder)
+            begun = True
+            if todo.waiting or changed or _lacks_report(name, how):
+                ended = _run(todo, folder, works, options, how)
             else:
-                say(f"nothing to do; `dlbench report {name}` writes the report anew")
+                say(_nothing_to_do(name, how))
                 failed = todo.failed
             if json:
                 from dlbench.cli.results import joined
 
                 as_json([joined(result, name) for result in folder.results(name) if result.record is not None])
+    except KeyboardInterrupt:
+        complain("interrupted; what had finished is kept" if begun else "interrupted; nothing was run")
+        raise typer.Exit(128 + SIGINT) from None
     if ended is not None:
         _end(*ended)
     _complain_of(failed, "`dlbench report` shows why")
+
+
+def _lacks_report(name: str, how: "Closing") -> bool:
+    """Whether a report is wanted that is not there."""
+    from dlbench.cli.report import place
+
+    return how.report and (how.out_folder is not None or not (place(name, None) / "index.html").exists())
+
+
+def _nothing_to_do(name: str, how: "Closing") -> str:
+    from dlbench.cli.report import place
+
+    where = f"the report is in {place(name, None)}" if how.report else f"`dlbench report {name}` writes the report"
+    return f"nothing to do; {where}"
 
 
 @contextmanager
@@ -100,7 +127,7 @@ def _store(store: Path, smoke: bool) -> Iterator[Path]:
 
 
 def _run(
-    todo: "Planned", store: "Store", executor: str, mlflow: bool, report: bool, show: bool, report_folder: Path | None
+    todo: "Planned", store: "Store", executor: "Works", options: "RunOptions", how: "Closing"
 ) -> tuple["Outcome", int | None]:
     """Run what is to be run, with the invocation and the mirror kept in step, and close with verdict and report.
 
@@ -113,11 +140,10 @@ def _run(
     from dlbench.run.loop import Loop
     from dlbench.run.signals import interruptible
 
-    options = todo.options()
-    with Ending(store, todo.plan.suite, options.lock_dir, mlflow=mlflow) as ending:
+    with Ending(store, todo.plan.suite, options.lock_dir, mirrored=how.mlflow, news=bool(todo.waiting)) as ending:
         with listener(len(todo.waiting)) as screen:
             source = Grid(todo.plan.entries)
-            loop = Loop(source, store, todo.executor(executor), options, Told(ending, screen))
+            loop = Loop(source, store, executor, options, Told(ending, screen))
             told = False
 
             def interrupt() -> None:
@@ -130,7 +156,7 @@ def _run(
                 outcome = loop.run()
         if outcome.trimmed:
             store.write_suite(todo.plan.suite, _trimmed(todo.plan, outcome))
-        ending.close(outcome, report=report, show=show, out_folder=report_folder)
+        ending.close(outcome, how)
     return outcome, heard.number
 
 
@@ -151,7 +177,8 @@ def _end(outcome: "Outcome", signal_number: int | None) -> None:
 
         complain(f"interrupted; what had finished is kept. To go on: {command_line()}")
         raise typer.Exit(128 + (signal_number or SIGINT))
-    _complain_of({status: n for status, n in outcome.counts.items() if status in FAILURES}, "the lines above say why")
+    why = "the lines above say why" if outcome.made else "`dlbench report` shows why"
+    _complain_of({status: n for status, n in outcome.counts.items() if status in FAILURES}, why)
 
 
 def _complain_of(failed: Mapping[str, int], why: str) -> None:
@@ -161,8 +188,14 @@ def _complain_of(failed: Mapping[str, int], why: str) -> None:
         JobFailed: there are some.
     """
     if failed:
+        from dlbench.schema.record import AGAIN
+
         what = ", ".join(f"{n} {status}" for status, n in sorted(failed.items()))
-        raise JobFailed(f"{what}: {why}. --retry-failed makes them again.")
+        lost = [status for status in failed if status in AGAIN]
+        stay = [status for status in sorted(failed) if status not in AGAIN]
+        ways = ["the next run makes those that were lost again"] if lost else []
+        ways += [f"--retry-failed makes {'the others' if lost else 'them'} again"] if stay else []
+        raise JobFailed(f"{what}: {why}; {', '.join(ways)}.")
 
 
 def plan(

@@ -245,7 +245,7 @@ class Store:
         try:
             return [Entry.model_validate_json(line) for line in path.read_bytes().splitlines()]
         except (ValidationError, OSError) as error:
-            raise StoreError(f"{path}: {_why_unreadable(path, error)} Run the suite again to write it anew.") from error
+            raise StoreError(f"{path}: {_why_unreadable(path, error)} `dlbench run` writes it anew.") from error
 
     def results(self, name: str) -> list[Result]:
         """The index of a suite joined with the records of its jobs, in the index's order.

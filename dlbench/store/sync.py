@@ -176,11 +176,16 @@ class Session:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        with machine_lock(self._lock_dir, exclusive=False, on_wait=None if self.patient else _give_up):
+        with machine_lock(self._lock_dir, exclusive=False, on_wait=None if self.patient else give_up):
             yield
 
 
-def _give_up() -> None:
+def give_up() -> None:
+    """For `machine_lock(on_wait=)`: do not wait.
+
+    Raises:
+        Busy: always.
+    """
     raise Busy
 
 

@@ -169,25 +169,38 @@ def test_results_join_the_index_with_records(store: Store) -> None:
 
 
 def test_records_that_cannot_be_read_are_told_of(store: Store) -> None:
-    entries = [entry(seed=seed) for seed in range(4)]
+    entries = [entry(seed=seed) for seed in range(3)]
     store.write_suite(SUITE, entries)
     paths = [keep(store, e) / "record.json" for e in entries]
     paths[0].write_text(paths[0].read_text()[:100])
-    newer = {**json.loads(paths[1].read_text()), "schema": 2, "colour": "blue"}
-    paths[1].write_text(json.dumps(newer))
-    odd = {**json.loads(paths[2].read_text()), "status": "marvellous"}
-    paths[2].write_text(json.dumps(odd))
-    assert [result.status for result in store.results("s")] == ["missing", "missing", "missing", "ok"]
-    told = [store.unreadable[path] for path in paths[:3]]
-    assert told[0] == "is damaged: not whole JSON."
-    assert told[1] == "was written by a newer dlbench (schema 2)."
-    assert told[2].startswith("is damaged: status: ")
+    odd = {**json.loads(paths[1].read_text()), "status": "marvellous"}
+    paths[1].write_text(json.dumps(odd))
+    assert [result.status for result in store.results("s")] == ["missing", "missing", "ok"]
+    assert store.unreadable[paths[0]] == "is damaged: not whole JSON."
+    assert store.unreadable[paths[1]].startswith("is damaged: status: ")
+
+
+def test_a_record_of_a_newer_version_is_refused_not_made_again(store: Store) -> None:
+    path = keep(store, entry()) / "record.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2, "colour": "blue"}))
+    with pytest.raises(StoreError, match="newer dlbench .schema 2.; update dlbench"):
+        store.record(entry().job.id)
+
+
+def test_a_new_store_into_which_nothing_is_written_is_taken_away(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="refused"), Store.writing(tmp_path / "new"):
+        raise ValueError("refused")
+    assert not (tmp_path / "new").exists()
+    with Store.writing(tmp_path / "new") as made:
+        made.write_suite(SUITE, [entry()])
+    with Store.writing(tmp_path / "new") as found:
+        assert (found.id, found.suites()) == (made.id, ["s"])
 
 
 def test_a_damaged_index_says_what_to_do(store: Store) -> None:
     store.write_suite(SUITE, [entry()])
     (store.root / "suites" / "s" / "jobs.jsonl").write_text("{")
-    with pytest.raises(StoreError, match="Run the suite again"):
+    with pytest.raises(StoreError, match="`dlbench run` writes it anew"):
         store.entries("s")
 
 
