@@ -1,10 +1,10 @@
 """The files of one attempt at a job: all that parent and worker share.
 
-    job.json       what to do, written before the start
-    events.jsonl   appended by the worker; a torn last line is dropped by the reader
-    stop           appears when the parent wants the worker to end early
-    artifacts/     what the worker leaves: curves, predictions, model card
-    record.json    written last, whole: its existence means that the attempt has ended
+job.json       what to do, written before the start
+events.jsonl   appended by the worker; a torn last line is dropped by the reader
+stop           appears when the parent wants the worker to end early
+artifacts/     what the worker leaves: curves, predictions, model card
+record.json    written last, whole: its existence means that the attempt has ended
 """
 
 import json

@@ -19,7 +19,7 @@ from typing import IO, Any
 from dlbench import errors
 from dlbench.contracts import News
 from dlbench.errors import DlbenchError, EnvironmentFault, UsageError
-from dlbench.worker.warm import CHUNK_BYTES, ending
+from dlbench.worker.warm import CHUNK_BYTES, ENDED, ending
 
 BOOT = """\
 import json, sys
@@ -157,6 +157,11 @@ class Warm:
                 raise EnvironmentFault(f"the worker process ended while it was asked to {what}.")
         reply = self._replies.pop(number)
         if "error" in reply:
+            if reply["error"]["class"] == ENDED:
+                about = ", ".join(dict.fromkeys(str(request["name"]) for request in asked if "name" in request))
+                raise EnvironmentFault(
+                    f"{what} {about}".rstrip() + f": {reply['error']['message']}; a plugin may have ended it."
+                )
             raise _raised(reply["error"], what)
         value: list[dict[str, Any]] = reply["value"]
         return value
@@ -244,9 +249,7 @@ def _raised(error: dict[str, str], what: str) -> Exception:
     """The exception to raise here for one that a child met."""
     found = getattr(errors, error["class"], None) if error["class"] else None
     if found is None:
-        return EnvironmentFault(
-            f"the worker process could not {what}: {error['message'].rstrip('.')}. A plugin may have ended the process."
-        )
+        return RuntimeError(f"{what}: {error['message']}")
     if issubclass(found, UsageError):  # its subclasses take other arguments
         return UsageError(error["message"])
     return found(error["message"]) if issubclass(found, DlbenchError) else RuntimeError(error["message"])

@@ -36,6 +36,9 @@ NO_CUDA = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1"}
 """numpy would start threads when it is imported, and only the forking thread lives on in a child."""
 
+ENDED = "ended"
+"""In the place of an error's class: the child ended before it could answer."""
+
 CHUNK_BYTES = 1 << 16
 
 
@@ -247,7 +250,7 @@ def _last_words(child: Child, how: str) -> dict[str, Any]:
     try:
         said = json.loads(bytes(child.said))
     except ValueError:
-        said = {"error": {"class": "", "message": f"the child that should answer ended: {how}"}}
+        said = {"error": {"class": ENDED, "message": f"the process that should answer ended ({how})"}}
     return {"number": child.number, **said}
 
 

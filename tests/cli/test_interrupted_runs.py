@@ -84,6 +84,27 @@ def test_what_was_finished_is_kept_and_the_next_run_goes_on(terminal: Terminal) 
     assert statuses(terminal) == {"ok": 4, "interrupted": 2}
 
 
+def test_a_closed_terminal_ends_a_run_gracefully(terminal: Terminal) -> None:
+    suite = terminal.write(train={"steps": 10**9, "evaluate_every": 10**9})
+    run = terminal.start("run", suite, *QUIET)
+    wait_for(run, terminal, done=0)
+    os.kill(run.pid, signal.SIGHUP)
+    run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 128 + signal.SIGHUP
+    assert statuses(terminal) == {"interrupted": 1}
+
+
+def test_ctrl_c_while_planning_runs_nothing(terminal: Terminal) -> None:
+    run = terminal.start("run", terminal.write(), *QUIET)
+    while not (terminal.folder / ".dlbench" / "lock").exists():
+        time.sleep(0.005)
+    time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)
+    _, err = run.communicate(timeout=PATIENCE_S)
+    assert (run.returncode, err) == (130, "interrupted; nothing was run\n")
+    assert not (terminal.folder / ".dlbench").exists()
+
+
 def test_ctrl_c_twice_ends_at_once(terminal: Terminal) -> None:
     suite = terminal.write(train={"steps": 10**9, "evaluate_every": 10**9})
     run = terminal.start("run", suite, *QUIET)

@@ -82,8 +82,8 @@ def test_errors_of_a_child_are_raised_here(warm: Warm) -> None:
         warm.describe([{"wrong": "usage"}])
     with pytest.raises(RuntimeError, match="KeyError: 'oops'"):
         warm.describe([{"wrong": "bug"}])
-    with pytest.raises(RuntimeError, match="exit code 7"):
-        warm.describe([{"wrong": "crash"}])
+    with pytest.raises(EnvironmentFault, match=r"describe mine: .*exit code 7.*; a plugin may have ended it"):
+        warm.describe([{"wrong": "crash", "name": "mine"}])
     assert warm.describe([{"still": "there"}]) == [{"still": "there"}]
 
 

@@ -183,7 +183,7 @@ def test_records_that_cannot_be_read_are_told_of(store: Store) -> None:
 def test_a_record_of_a_newer_version_is_refused_not_made_again(store: Store) -> None:
     path = keep(store, entry()) / "record.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2, "colour": "blue"}))
-    with pytest.raises(StoreError, match="newer dlbench .schema 2.; update dlbench"):
+    with pytest.raises(StoreError, match=r"newer dlbench \(schema 2\); update dlbench"):
         store.record(entry().job.id)
 
 

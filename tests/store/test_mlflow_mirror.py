@@ -311,6 +311,20 @@ def test_a_measurement_is_not_disturbed(store: Store, uri: str, tmp_path: Path) 
     assert (report.created, report.error) == (4, None)
 
 
+def test_measurements_of_others_keep_a_run_only_for_a_while(store: Store, uri: str, tmp_path: Path) -> None:
+    _full(store)
+    heard: list[int] = []
+    with machine_lock(tmp_path, exclusive=True):
+        mirror = Mirror(store, uri, "s", tmp_path)
+        began = time.monotonic()
+        report = mirror.finish(on_wait=heard.append)
+        assert 8 < time.monotonic() - began < 20
+    assert heard == [4]
+    assert report.error is not None
+    assert "measurements on this machine" in report.error
+    assert report.pending == 4
+
+
 def test_the_mirror_is_gone_soon_after_its_parent(store: Store, uri: str) -> None:
     _full(store)
     code = """
