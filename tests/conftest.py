@@ -15,7 +15,12 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """No test reads or writes the user's caches, or sees the user's settings."""
     for name in [key for key in os.environ if key.startswith(("DLBENCH_", "MLFLOW_TRACKING"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    base = tmp_path_factory.getbasetemp()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(base / "cache"))
+    (base / "tmp").mkdir(exist_ok=True)
+    monkeypatch.setenv(
+        "TMPDIR", str(base / "tmp")
+    )  # commands take the machine's lock there: not ours, not each other's
 
 
 @pytest.fixture

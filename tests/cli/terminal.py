@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -30,6 +31,12 @@ class Done(NamedTuple):
         return json.loads(self.out)
 
 
+def hear_signals() -> None:
+    """In a child: signals that whoever started these tests ignores (`nohup`, a job in the background) act again."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """A user in a folder, typing commands."""
 
@@ -54,6 +61,7 @@ class Terminal:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_signals,
         )
 
     def write(self, name: str = "tiny", **changes: Any) -> str:

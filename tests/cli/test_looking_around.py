@@ -183,7 +183,7 @@ def test_data_tells_copies_from_originals(terminal: Terminal) -> None:
     (folder / file["name"]).write_bytes(b"something else")
     said = terminal("data", "verify", "sst2", "--mirror", terminal.folder / "mirror", code=1)
     assert f"{file['name']}: other" in said.out
-    assert "1 files are not the official ones" in said.err or "1 file is not the official one" in said.err
+    assert said.err == "1 file not as officially published\n"
     assert "there is no dataset 'sst'. Did you mean 'sst2'?" in terminal("data", "verify", "sst", code=2).err
 
 

@@ -79,7 +79,7 @@ def test_a_person_finds_what_the_store_knows(store: Store, uri: str, tmp_path: P
 
     runs = _runs(uri)
     parent = next(run for name, run in runs.items() if name.startswith("s · "))
-    assert set(runs) == {parent.info.run_name, "lstm · seed 0", "lstm · seed 1", "lstm · cost b64 round 1"}
+    assert set(runs) == {parent.info.run_name, "lstm · seed 0", "lstm · seed 1", "lstm · cost b64 round 2"}
     assert parent.info.status == "FAILED"  # one of its jobs did
     assert parent.data.tags["mlflow.note.content"] == "Which one?\n\n**lstm wins.**"
     assert parent.data.metrics == {"lstm/test_accuracy_mean": 0.91}
@@ -116,7 +116,7 @@ def test_a_person_finds_what_the_store_knows(store: Store, uri: str, tmp_path: P
 
     assert runs["lstm · seed 1"].info.status == "FAILED"
     assert runs["lstm · seed 1"].data.tags["dlbench.reason"] == "it broke"
-    assert runs["lstm · cost b64 round 1"].data.params["cost.batch_size"] == "64"
+    assert runs["lstm · cost b64 round 2"].data.params["cost.batch_size"] == "64"
 
 
 def test_syncing_again_adds_nothing_with_or_without_the_ledger(store: Store, uri: str) -> None:
