@@ -90,7 +90,7 @@ QUIET = ("--no-mlflow", "--no-report")
 
 
 def environment(base: Path) -> dict[str, str]:
-    """The environment of a user who has set nothing, with caches and temporary files of this session's own."""
+    """The environment of a user who has set nothing, with caches and temporary files of its own."""
     (base / "tmp").mkdir(exist_ok=True)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DLBENCH_", "MLFLOW_", "_DLBENCH"))}
     return {
