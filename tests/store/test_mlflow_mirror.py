@@ -288,10 +288,12 @@ def test_a_run_is_followed_to_its_end(store: Store, uri: str) -> None:
             invocation(store, made, ended_at=None, verdict=None, metrics={})
             mirror.tell(*made[-1])
         deadline = time.monotonic() + 30
-        while len(_runs(uri)) < 4 and time.monotonic() < deadline:
+        statuses: list[str] = []
+        while statuses != ["FINISHED"] * 3 + ["RUNNING"] and time.monotonic() < deadline:
             time.sleep(0.1)
-        runs = _runs(uri)
-        assert sorted(run.info.status for run in runs.values()) == ["FINISHED"] * 3 + ["RUNNING"]
+            runs = _runs(uri)
+            statuses = sorted(run.info.status for run in runs.values())
+        assert statuses == ["FINISHED"] * 3 + ["RUNNING"]
         invocation(store, made)
         report = mirror.finish()
     assert (report.created, report.updated, report.pending, report.error) == (4, 0, 0, None)
