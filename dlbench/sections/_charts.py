@@ -138,3 +138,28 @@ def pixels(values: Sequence[float], size: float, *, log: bool = False) -> list[f
     placed = [math.log(value) if log else value for value in values]
     low, high = min(placed), max(placed)
     return [size / 2 if high == low else size * (0.05 + 0.9 * (value - low) / (high - low)) for value in placed]
+
+
+def lines_with_bands(x: Spec, y: Spec, hue: Spec, shapes: Spec, tip: Any, *, point_size: int) -> list[Spec]:
+    """Layers of a mean line per contender with its band (`low` to `high`) behind it and its points before it."""
+    return [
+        {
+            "mark": {"type": "area"},
+            "encoding": {
+                "x": x,
+                "y": {"field": "low", "type": "quantitative", "scale": {"zero": False}},
+                "y2": {"field": "high"},
+                "color": hue,
+                "opacity": picked(0.15, 0.03),
+            },
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 2},
+            "params": pick(),
+            "encoding": {"x": x, "y": y, "color": hue, "opacity": picked(1.0)},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": point_size},
+            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "opacity": picked(1.0), "tooltip": tip},
+        },
+    ]

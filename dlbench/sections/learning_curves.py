@@ -60,27 +60,7 @@ def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], by_time:
         _charts.tooltip("n", "seeds"),
     ]
     shapes = _charts.shape(results.series, shown)
-    layers: list[_charts.Spec] = [
-        {
-            "mark": {"type": "area"},
-            "encoding": {
-                "x": x,
-                "y": {"field": "low", "type": "quantitative", "scale": {"zero": False}},
-                "y2": {"field": "high"},
-                "color": hue,
-                "opacity": _charts.picked(0.15, 0.03),
-            },
-        },
-        {
-            "mark": {"type": "line", "strokeWidth": 2},
-            "params": _charts.pick(),
-            "encoding": {"x": x, "y": y, "color": hue, "opacity": _charts.picked(1.0)},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 45},
-            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "opacity": _charts.picked(1.0), "tooltip": tip},
-        },
-    ]
+    layers = _charts.lines_with_bands(x, y, hue, shapes, tip, point_size=45)
     return Figure(
         name=f"learning_{'seconds' if by_time else 'epochs'}_{arena.anchor}",
         title=f"Validation {name} against {what}",

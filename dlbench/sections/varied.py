@@ -145,27 +145,7 @@ def _layers(
         _charts.tooltip("score", name, _charts.tooltip_format(format)),
         _charts.tooltip("n", "seeds"),
     ]
-    return [
-        {
-            "mark": {"type": "area"},
-            "encoding": {
-                "x": x,
-                "y": {"field": "low", "type": "quantitative", "scale": {"zero": False}},
-                "y2": {"field": "high"},
-                "color": hue,
-                "opacity": _charts.picked(0.15, 0.03),
-            },
-        },
-        {
-            "mark": {"type": "line", "strokeWidth": 2},
-            "params": _charts.pick(),
-            "encoding": {"x": x, "y": y, "color": hue, "opacity": _charts.picked(1.0)},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 60},
-            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "opacity": _charts.picked(1.0), "tooltip": tip},
-        },
-    ]
+    return _charts.lines_with_bands(x, y, hue, shapes, tip, point_size=60)
 
 
 def _number(value: Json) -> bool:
