@@ -7,9 +7,13 @@ Shapes: B examples, T positions, D hidden size, H heads of size d.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from dlbench.models._stochastic_depth import StochasticDepth
 
 BASE = 10_000.0
 """Wavelengths of positions go from 2π to 2π times this (Vaswani et al. 2017, §3.5; Su et al. 2021, §3.2.2)."""
@@ -34,7 +38,7 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.project.bias)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, states_BTD: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, states_BTD: Tensor, mask: Tensor | None = None) -> Tensor:
         """What each position gathers from the positions that the mask (bool, broadcast to B, H, T, T) allows."""
         heads_BT3Hd = self.project(states_BTD).unflatten(2, (3, self.heads, -1))
         q_BHTd, k_BHTd, v_BHTd = heads_BT3Hd.permute(2, 0, 3, 1, 4)
@@ -49,23 +53,47 @@ class EncoderBlock(nn.Module):
     """Self-attention, then a feed-forward part at each position; both are added to what they read.
 
     The norm comes after each sum (Vaswani et al. 2017, §3.1), or before each part (Xiong et al. 2020, figure 1b).
+
+    Args:
+        size: D.
+        heads: H; divides D.
+        ff_size: inner size of the feed-forward part.
+        dropout: on the output of both parts.
+        pre_norm: norm before each part, not after each sum.
+        rotary: turns queries and keys by their positions.
+        activation: within the feed-forward part.
+        inner_dropout: after the activation.
+        stochastic_depth: chance in training that a part adds nothing to an example.
+        norm_eps: added to variances.
     """
 
     def __init__(
-        self, size: int, heads: int, ff_size: int, dropout: float, *, pre_norm: bool, rotary: Rotary | None = None
+        self,
+        size: int,
+        heads: int,
+        ff_size: int,
+        dropout: float,
+        *,
+        pre_norm: bool,
+        rotary: Rotary | None = None,
+        activation: Callable[[Tensor], Tensor] = F.relu,
+        inner_dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
-        self.pre_norm = pre_norm
+        self.pre_norm, self.activation = pre_norm, activation
         self.attention = SelfAttention(size, heads, rotary)
         self.widen, self.narrow = nn.Linear(size, ff_size), nn.Linear(ff_size, size)
-        self.attention_norm, self.ff_norm = nn.LayerNorm(size), nn.LayerNorm(size)
-        self.dropout = nn.Dropout(dropout)
+        self.attention_norm, self.ff_norm = nn.LayerNorm(size, eps=norm_eps), nn.LayerNorm(size, eps=norm_eps)
+        self.dropout = nn.Sequential(nn.Dropout(dropout), StochasticDepth(stochastic_depth))
+        self.inner_dropout = nn.Dropout(inner_dropout)
         for linear in (self.widen, self.narrow):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, states_BTD: Tensor, mask: Tensor) -> Tensor:
-        """New states, (B, T, D)."""
+    def forward(self, states_BTD: Tensor, mask: Tensor | None = None) -> Tensor:
+        """New states, (B, T, D); the mask (bool, broadcast to B, H, T, T) says who may attend to whom."""
         if self.pre_norm:
             states_BTD = states_BTD + self.dropout(self.attention(self.attention_norm(states_BTD), mask))
             states_BTD = states_BTD + self.dropout(self._feed_forward(self.ff_norm(states_BTD)))
@@ -75,7 +103,7 @@ class EncoderBlock(nn.Module):
         return states_BTD
 
     def _feed_forward(self, states_BTD: Tensor) -> Tensor:
-        out_BTD: Tensor = self.narrow(F.relu(self.widen(states_BTD)))
+        out_BTD: Tensor = self.narrow(self.inner_dropout(self.activation(self.widen(states_BTD))))
         return out_BTD
 
 

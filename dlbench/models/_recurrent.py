@@ -5,6 +5,9 @@ example from its own last token on: the example is reversed within its length, s
 packed sequences would do the same, but they need the lengths on the host, and waiting for those would stall a GPU
 in every step. Each direction of each layer is one fused kernel (oneDNN for the LSTM on a CPU, cuDNN on a GPU).
 
+A text is read token by token, an image row by row: its rows are the positions, all channels of a row its features
+(Le, Jaitly & Hinton 2015, §4.2, read single pixels). Rows are vectors already, so there is no embedding.
+
 Shapes: B examples, T positions, E features in, H hidden units, D = H times directions.
 """
 
@@ -17,14 +20,18 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dlbench.models import _sequence
+from dlbench.models import _image, _sequence
 from dlbench.schema.base import Params
+from dlbench.schema.signature import Image, Signature
 
 if TYPE_CHECKING:
     from dlbench.contracts import Batch
 
 Cell = Callable[[int, int], nn.RNNBase]
 """Input size and hidden size → one layer in one direction, batch first, initialised."""
+
+Reading = Callable[["Batch"], tuple[Tensor, Tensor]]
+"""Batch → what stands at each position, (B, T) ids or (B, T, E) vectors, and how many positions are real, (B,)."""
 
 EMBEDDING_STD = 0.1
 """Standard deviation of token vectors before training. On AG News torch's own, 1, drowns what a few epochs teach: after
@@ -34,12 +41,14 @@ three, a GRU got 86.1 % right and a plain network 76.2, against 89.6 and 89.1 wi
 class RecurrentParams(Params):
     """Size and shape of a recurrent classifier."""
 
-    embedding_size: int = Field(64, ge=1, le=65_536, description="size of a token's vector")
+    embedding_size: int = Field(64, ge=1, le=65_536, description="size of a token's vector; images have none")
     hidden_size: int = Field(64, ge=1, le=65_536, description="units of a layer in each direction")
     layers: int = Field(1, ge=1, le=64, description="recurrent layers on top of each other")
     bidirectional: bool = Field(False, description="also read from the last token to the first")
-    dropout: float = Field(0.1, ge=0, lt=1, description="on token vectors, between layers and before the classifier")
-    token_dropout: float = Field(0.0, ge=0, lt=1, description="chance in training that a whole token is blanked")
+    dropout: float = Field(0.1, ge=0, lt=1, description="on what is read, between layers and before the classifier")
+    token_dropout: float = Field(
+        0.0, ge=0, lt=1, description="chance in training that a whole token is blanked; images have none"
+    )
     pooling: Literal["last", "mean", "max", "attention"] = Field(
         "max", description="how states become one vector: the last one, their mean, their maximum, or attention"
     )
@@ -101,18 +110,58 @@ def reorder(states_BTD: Tensor, position_BT: Tensor) -> Tensor:
     return states_BTD.gather(1, position_BT[..., None].expand(-1, -1, states_BTD.shape[2]))
 
 
-class RecurrentClassifier(nn.Module):
-    """Token ids to logits through a recurrent body."""
+def accepts(signature: Signature) -> bool:
+    """Token sequences or images to classes."""
+    return _sequence.reads_tokens_tells_class(signature) or _image.reads_image_tells_class(signature)
 
-    def __init__(self, params: RecurrentParams, cell: Cell, vocabulary: int, classes: int) -> None:
+
+def read_tokens(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Ids, (B, T), and how many of each text are no padding."""
+    return batch["tokens"], batch["lengths"]
+
+
+def read_rows(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Rows of images from top to bottom, (B, height, channels · width), all of them real."""
+    image_BCHW = batch["image"]
+    rows_BTE = image_BCHW.transpose(1, 2).flatten(2)
+    return rows_BTE, torch.full(rows_BTE.shape[:1], rows_BTE.shape[1], device=rows_BTE.device)
+
+
+def embedding(vocabulary: int, size: int) -> nn.Embedding:
+    """Token vectors, small before training; those of padding are 0."""
+    vectors = nn.Embedding(vocabulary, size, padding_idx=0)
+    with torch.no_grad():
+        vectors.weight.mul_(EMBEDDING_STD)
+    return vectors
+
+
+class RecurrentClassifier(nn.Module):
+    """Token ids, or rows of images, to logits through a recurrent body.
+
+    Args:
+        params: size and shape.
+        cell: makes one layer in one direction.
+        signature: of tokens or of an image, all sizes known.
+
+    Raises:
+        ValueError: a size is not known.
+    """
+
+    def __init__(self, params: RecurrentParams, cell: Cell, signature: Signature) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, params.embedding_size, padding_idx=0)
-        with torch.no_grad():
-            self.embedding.weight.mul_(EMBEDDING_STD)
-        self.token_dropout = _sequence.TokenDropout(params.token_dropout)
-        self.body = Recurrent(
-            cell, params.embedding_size, params.hidden_size, params.layers, params.bidirectional, params.dropout
-        )
+        if isinstance(signature.input, Image):
+            channels, _, width, classes = _image.sizes(signature)
+            self.read: Reading = read_rows
+            self.embedding: nn.Module = nn.Identity()
+            self.token_dropout: nn.Module = nn.Identity()
+            input_size = channels * width
+        else:
+            vocabulary, _, classes = _sequence.sizes(signature)
+            self.read = read_tokens
+            self.embedding = embedding(vocabulary, params.embedding_size)
+            self.token_dropout = _sequence.TokenDropout(params.token_dropout)
+            input_size = params.embedding_size
+        self.body = Recurrent(cell, input_size, params.hidden_size, params.layers, params.bidirectional, params.dropout)
         self.pooling = params.pooling
         if params.pooling == "attention":
             self.attention = _sequence.AttentionPooling(self.body.output_size)
@@ -121,8 +170,8 @@ class RecurrentClassifier(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, (B, classes)."""
-        tokens, lengths = batch["tokens"], batch["lengths"]
-        states_BTD = self.body(self.token_dropout(self.embedding(tokens)), lengths)
+        positions, lengths = self.read(batch)
+        states_BTD = self.body(self.token_dropout(self.embedding(positions)), lengths)
         logits: Tensor = self.head(self.dropout(self._pool(states_BTD, lengths)))
         return logits
 

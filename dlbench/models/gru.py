@@ -1,4 +1,4 @@
-"""GRU over tokens: two gates and no cell, three quarters of an LSTM.
+"""GRU over tokens or rows of an image: two gates and no cell, three quarters of an LSTM.
 
 Cho et al. 2014, Learning Phrase Representations, §2.3, in the form that fused kernels compute: the reset gate acts
 after the recurrent product, n = tanh(W x + b + r ∘ (U h + c)), h' = (1 - z) ∘ n + z ∘ h. Each gate's recurrent
@@ -34,8 +34,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 
 def accepts(signature: Signature) -> bool:
-    """Token sequences to classes."""
-    return _sequence.reads_tokens_tells_class(signature)
+    """Token sequences, or images row by row, to classes."""
+    return _recurrent.accepts(signature)
 
 
 def signature(preset: str | None) -> Signature:
@@ -47,8 +47,7 @@ def signature(preset: str | None) -> Signature:
 
 def build(params: Params, signature: Signature) -> nn.Module:
     """The classifier."""
-    vocabulary, _, classes = _sequence.sizes(signature)
-    return _recurrent.RecurrentClassifier(params, partial(layer, params), vocabulary, classes)
+    return _recurrent.RecurrentClassifier(params, partial(layer, params), signature)
 
 
 def layer(params: Params, input_size: int, hidden_size: int) -> nn.GRU:

@@ -1,4 +1,4 @@
-"""LSTM over tokens: a memory cell behind gates keeps what the plain network forgets.
+"""LSTM over tokens or rows of an image: a memory cell behind gates keeps what others forget.
 
 Hochreiter & Schmidhuber 1997 with the forget gate of Gers, Schmidhuber & Cummins 2000 (no peepholes, torch's gate
 order input, forget, cell, output). Each gate's recurrent block starts orthogonal, its input block Xavier-uniform,
@@ -34,8 +34,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 
 def accepts(signature: Signature) -> bool:
-    """Token sequences to classes."""
-    return _sequence.reads_tokens_tells_class(signature)
+    """Token sequences, or images row by row, to classes."""
+    return _recurrent.accepts(signature)
 
 
 def signature(preset: str | None) -> Signature:
@@ -45,8 +45,7 @@ def signature(preset: str | None) -> Signature:
 
 def build(params: Params, signature: Signature) -> nn.Module:
     """The classifier."""
-    vocabulary, _, classes = _sequence.sizes(signature)
-    return _recurrent.RecurrentClassifier(params, partial(layer, params), vocabulary, classes)
+    return _recurrent.RecurrentClassifier(params, partial(layer, params), signature)
 
 
 def layer(params: Params, input_size: int, hidden_size: int) -> nn.LSTM:

@@ -1,4 +1,4 @@
-"""Elman network over tokens: the plain recurrent network, one hidden state and no gates.
+"""Elman network over tokens or rows of an image: plain recurrence, one hidden state and no gates.
 
 Elman 1990, Finding Structure in Time: h' = f(W x + b + U h + c), f is tanh, or relu as in Le, Jaitly & Hinton 2015.
 The recurrent weight starts orthogonal, or as the identity (their IRNN); input weights Xavier-uniform, biases at 0.
@@ -34,8 +34,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 
 def accepts(signature: Signature) -> bool:
-    """Token sequences to classes."""
-    return _sequence.reads_tokens_tells_class(signature)
+    """Token sequences, or images row by row, to classes."""
+    return _recurrent.accepts(signature)
 
 
 def signature(preset: str | None) -> Signature:
@@ -45,8 +45,7 @@ def signature(preset: str | None) -> Signature:
 
 def build(params: Params, signature: Signature) -> nn.Module:
     """The classifier."""
-    vocabulary, _, classes = _sequence.sizes(signature)
-    return _recurrent.RecurrentClassifier(params, partial(layer, params), vocabulary, classes)
+    return _recurrent.RecurrentClassifier(params, partial(layer, params), signature)
 
 
 def layer(params: Params, input_size: int, hidden_size: int) -> nn.RNN:
