@@ -30,7 +30,9 @@ class ModelModule(Protocol):
     """A file in `models/`: an architecture family.
 
     The built module's `forward(batch)` takes a task's batch (a dict of tensors) and returns what the signature's
-    output asks for. A module whose loss is its own also defines `loss(batch)`.
+    output asks for. A module whose loss is its own also defines `loss(batch)`, with a keyword `label_smoothing` if it
+    can smooth its targets. One whose body repeats calls the parts `blocks` (a ModuleList or Sequential): gradient
+    checkpointing keeps their inputs only. One with heads that only training uses names them in `auxiliary`.
 
     Attributes:
         REVISION: raised when a change to the file changes results; part of every job id.

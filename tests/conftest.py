@@ -18,9 +18,8 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     base = tmp_path_factory.getbasetemp()
     monkeypatch.setenv("XDG_CACHE_HOME", str(base / "cache"))
     (base / "tmp").mkdir(exist_ok=True)
-    monkeypatch.setenv(
-        "TMPDIR", str(base / "tmp")
-    )  # commands take the machine's lock there: not ours, not each other's
+    # Commands take the machine's lock there: not ours, not each other's.
+    monkeypatch.setenv("TMPDIR", str(base / "tmp"))
 
 
 @pytest.fixture

@@ -143,7 +143,9 @@ def _also_fastest(best: Contender, speeds: dict[Contender, float], size: int) ->
         return []
     second = max(others, key=lambda contender: speeds[contender])
     ratio = compare_cost(best.rounds("infer_throughput", size), second.rounds("infer_throughput", size))
-    return [f"it is also the fastest to infer (batch {size})"] if ratio is not None and _noticeable(ratio) else []
+    if ratio is None or not _noticeable(ratio):
+        return []
+    return [f"{best.name} is also the fastest to infer (batch {size})"]
 
 
 def _noticeable(ratio: Ratio) -> bool:

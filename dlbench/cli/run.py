@@ -85,7 +85,7 @@ def run(
                 warn(line)
             say(todo.line())
             begun = True
-            if todo.waiting or changed or _lacks_report(name, how):
+            if todo.waiting or changed or _lacks_report(folder, name, how):
                 ended = _run(todo, folder, works, options, how)
             else:
                 say(_nothing_to_do(name, how))
@@ -102,11 +102,18 @@ def run(
     _complain_of(failed, "`dlbench report` shows why")
 
 
-def _lacks_report(name: str, how: "Closing") -> bool:
-    """Whether a report is wanted that is not there."""
+def _lacks_report(store: "Store", name: str, how: "Closing") -> bool:
+    """Whether a report is wanted that is not there, or is older than what was run without one."""
     from dlbench.cli.report import place
 
-    return how.report and (how.out_folder is not None or not (place(name, None) / "index.html").exists())
+    if not how.report or how.out_folder is not None:
+        return how.report
+    try:
+        written_at = (place(name, None) / "index.html").stat().st_mtime
+    except OSError:
+        return True
+    last = next(reversed(store.invocations(name)), None)
+    return last is not None and last.report is None and last.started_at.timestamp() > written_at
 
 
 def _nothing_to_do(name: str, how: "Closing") -> str:

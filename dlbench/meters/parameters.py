@@ -12,12 +12,13 @@ PHASES = ("model",)
 def count(model: torch.nn.Module) -> dict[str, int]:
     """`parameters` (without auxiliary heads), `trainable_parameters`, `buffers`; shared tensors count once.
 
-    A model with heads that only training uses names their submodules in `auxiliary`, a tuple of prefixes.
+    A model with heads that only training uses names their submodules in `auxiliary`, a tuple of prefixes; they are
+    trainable all the same.
     """
     prefixes = tuple(f"{prefix}." for prefix in getattr(model, "auxiliary", ()))
-    parameters = [(name, p) for name, p in model.named_parameters() if not prefixes or not name.startswith(prefixes)]
+    parameters = list(model.named_parameters())
     return {
-        "parameters": sum(p.numel() for _, p in parameters),
+        "parameters": sum(p.numel() for name, p in parameters if not prefixes or not name.startswith(prefixes)),
         "trainable_parameters": sum(p.numel() for _, p in parameters if p.requires_grad),
         "buffers": sum(b.numel() for b in model.buffers()),
     }

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from dlbench.schema.base import Json, Value
 
 OptimizerName = Literal["sgd", "adam", "adamw", "muon"]
-ScheduleName = Literal["constant", "linear", "cosine", "one_cycle"]
+ScheduleName = Literal["constant", "linear", "cosine", "one_cycle", "multi_step"]
 
 
 def _f(default: Any, help: str, *, cost: bool = False, **limits: Any) -> Any:
@@ -37,6 +37,10 @@ class TrainSettings(Value):
     schedule: ScheduleName = _f("constant", "how the learning rate falls after warm-up")
     warmup: float = _f(0.0, "linear warm-up: a fraction of the budget if below 1, else optimiser steps", ge=0)
     final_lr: float = _f(0.0, "where linear, cosine and one_cycle end, as a fraction of lr", ge=0, le=1)
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = _f(
+        (0.5, 0.75), "where multi_step multiplies lr by lr_decay, as fractions of the budget after warm-up"
+    )
+    lr_decay: float = _f(0.1, "what multi_step multiplies lr by at each milestone", gt=0, le=1)
     clip_norm: float | None = _f(None, "largest global gradient norm", cost=True, gt=0)
     label_smoothing: float = _f(0.0, "weight of the uniform distribution in the target", ge=0, lt=1)
     evaluate_every: int | None = _f(None, "optimiser steps between validations; default: once an epoch", gt=0)
@@ -44,6 +48,9 @@ class TrainSettings(Value):
     keep: Literal["best", "last"] = _f("best", "which weights are scored on the test split")
     target: float | None = _f(None, "validation score whose time is taken; the job runs alone")
     stop_at_target: bool = _f(False, "end as soon as the target is reached")
+    channels_last: bool = _f(False, "convolution weights with channels innermost in memory", cost=True)
+    compile: bool = _f(False, "run the model through torch.compile", cost=True)
+    grad_checkpointing: bool = _f(False, "compute a model's blocks again in the backward pass: less memory", cost=True)
     checkpoint: bool = _f(False, "leave the scored weights as checkpoint.pt")
     threads: int = _f(1, "threads of one train job", gt=0, le=4096)
 

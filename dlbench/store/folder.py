@@ -31,11 +31,8 @@ from dlbench.schema.invocation import Invocation
 from dlbench.schema.job import Entry, Work
 from dlbench.schema.record import DONE, Record, Result
 from dlbench.schema.suite import Suite
-
-FORMAT = 1
-
-SCHEMA = 1
-"""Of records and suites, the newest that this dlbench knows."""
+from dlbench.store.damage import newer, why_unreadable
+from dlbench.store.marker import check, listdir, make, unmake
 
 
 class Store:
@@ -63,13 +60,13 @@ class Store:
         root = root.absolute()
         try:
             if create and not (root / "store.json").exists():
-                _make(root)
+                make(root)
             text = (root / "store.json").read_bytes()
         except FileNotFoundError:
             raise StoreError(f"{root}: there is no dlbench store. `dlbench run SUITE` makes one.") from None
         except OSError as error:
             raise StoreError(f"{root}: the store cannot be opened: {error.strerror}") from error
-        return cls(root, _check(root, text))
+        return cls(root, check(root, text))
 
     @contextmanager
     def writer(self) -> Iterator[None]:
@@ -113,8 +110,8 @@ class Store:
             try:
                 yield store
             finally:
-                if new and not set(_listdir(root)) - {"store.json", "lock", ".gitignore"}:
-                    _unmake(root, bare)
+                if new and not set(listdir(root)) - {"store.json", "lock", ".gitignore"}:
+                    unmake(root, bare)
 
     # --- jobs -------------------------------------------------------------------------------------------------
 
@@ -167,7 +164,7 @@ class Store:
     def open_attempts(self) -> list[JobDir]:
         """Attempts that have a `job.json` but no record: still running, or left behind by a dead process."""
         found = []
-        for job_id in sorted(_listdir(self.root / "jobs")):
+        for job_id in sorted(listdir(self.root / "jobs")):
             for jobdir in self.attempts(job_id):
                 path = os.fspath(jobdir.path)
                 if not os.path.exists(f"{path}/record.json") and os.path.exists(f"{path}/job.json"):
@@ -175,7 +172,7 @@ class Store:
         return found
 
     def _numbers(self, job_id: str) -> list[int]:
-        return sorted(int(name) for name in _listdir(self.root / "jobs" / job_id) if name.isdecimal())
+        return sorted(int(name) for name in listdir(self.root / "jobs" / job_id) if name.isdecimal())
 
     def _standing(self, job_id: str) -> tuple[JobDir, Record] | None:
         last: tuple[JobDir, Record] | None = None
@@ -192,8 +189,8 @@ class Store:
             return jobdir.record()
         except (ValidationError, OSError) as error:
             path = jobdir.path / "record.json"
-            self.unreadable[path] = _why_unreadable(path, error)
-            if (schema := _newer(path)) is not None:
+            self.unreadable[path] = why_unreadable(path, error)
+            if (schema := newer(path)) is not None:
                 raise StoreError(
                     f"{path}: was made by a newer dlbench (schema {schema}); update dlbench, "
                     "or take another store with --store."
@@ -204,7 +201,7 @@ class Store:
 
     def suites(self) -> list[str]:
         """Names of all suites that were run into this store, sorted."""
-        names = _listdir(self.root / "suites")
+        names = listdir(self.root / "suites")
         return sorted(name for name in names if (self._suite_folder(name) / "suite.json").exists())
 
     def suite(self, name: str) -> Suite:
@@ -218,7 +215,7 @@ class Store:
         try:
             return Suite.model_validate_json(path.read_bytes())
         except (ValidationError, OSError) as error:
-            raise StoreError(f"{path}: {_why_unreadable(path, error)}") from error
+            raise StoreError(f"{path}: {why_unreadable(path, error)}") from error
 
     def write_suite(self, suite: Suite, entries: Sequence[Entry]) -> bool:
         """Write a suite and its index, replacing what an earlier run wrote.
@@ -245,7 +242,7 @@ class Store:
         try:
             return [Entry.model_validate_json(line) for line in path.read_bytes().splitlines()]
         except (ValidationError, OSError) as error:
-            raise StoreError(f"{path}: {_why_unreadable(path, error)} `dlbench run` writes it anew.") from error
+            raise StoreError(f"{path}: {why_unreadable(path, error)} `dlbench run` writes it anew.") from error
 
     def results(self, name: str) -> list[Result]:
         """The index of a suite joined with the records of its jobs, in the index's order.
@@ -293,11 +290,11 @@ class Store:
         """Calls that changed something in a suite, first to last; unreadable ones are told of in `unreadable`."""
         folder = self._suite_folder(name) / "invocations"
         found = []
-        for path in sorted(folder / file for file in _listdir(folder) if file.endswith(".json") and file[0] != "."):
+        for path in sorted(folder / file for file in listdir(folder) if file.endswith(".json") and file[0] != "."):
             try:
                 found.append(Invocation.model_validate_json(path.read_bytes()))
             except (ValidationError, OSError) as error:
-                self.unreadable[path] = _why_unreadable(path, error)
+                self.unreadable[path] = why_unreadable(path, error)
         return found
 
     def _suite_folder(self, name: str) -> Path:
@@ -329,46 +326,6 @@ def new_invocation_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
 
 
-def _make(root: Path) -> None:
-    """Make a store; when several processes do so at once, one of them wins and all see its id."""
-    root.mkdir(parents=True, exist_ok=True)
-    foreign = [name for name in _listdir(root) if name[0] != "." and name not in ("store.json", "lock")]
-    if foreign and not (root / "store.json").exists():
-        raise StoreError(f"{root}: is not a dlbench store, and not empty ({foreign[0]}). Name another folder.")
-    draft = root / f".store.json.{os.getpid()}.{secrets.token_hex(4)}"
-    write_whole(draft, json.dumps({"format": FORMAT, "id": secrets.token_hex(8)}).encode())
-    try:
-        os.link(draft, root / "store.json")
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
-    (root / ".gitignore").write_text("*\n")
-
-
-def _unmake(root: Path, bare: bool) -> None:
-    """Take an empty store away, with its folder if that was made for it."""
-    for name in ("store.json", ".gitignore", "lock"):
-        (root / name).unlink(missing_ok=True)
-    if bare:
-        root.rmdir()
-
-
-def _check(root: Path, text: bytes) -> str:
-    """The id in `store.json`."""
-    try:
-        content = json.loads(text)
-        version, id = int(content["format"]), str(content["id"])
-    except (ValueError, KeyError, TypeError):
-        raise StoreError(f"{root / 'store.json'}: is damaged; it should hold a format and an id.") from None
-    if version > FORMAT:
-        raise StoreError(
-            f"{root}: was made by a newer dlbench (store format {version}, this one knows {FORMAT}). "
-            "Update dlbench, or take another store with --store."
-        )
-    return id
-
-
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Rest the cycle collector: values have no cycles, and walking ten thousand of them again and again takes
@@ -381,35 +338,3 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _listdir(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _why_unreadable(path: Path, error: Exception) -> str:
-    """One line for a person: newer, or damaged how."""
-    if isinstance(error, OSError):
-        return f"cannot be read: {error.strerror}."
-    try:
-        json.loads(path.read_bytes())
-    except (ValueError, OSError):
-        return "is damaged: not whole JSON."
-    if (schema := _newer(path)) is not None:
-        return f"was written by a newer dlbench (schema {schema})."
-    assert isinstance(error, ValidationError)
-    first = error.errors(include_url=False)[0]
-    return f"is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}."
-
-
-def _newer(path: Path) -> int | None:
-    """The schema of a file, if it is one that this dlbench does not know."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, OSError):
-        return None
-    schema = content.get("schema") if isinstance(content, dict) else None
-    return schema if isinstance(schema, int) and schema > SCHEMA else None

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from dlbench.errors import EnvironmentFault
 from dlbench.schema.invocation import Invocation
 from dlbench.schema.job import Entry
@@ -57,7 +59,8 @@ class Shelf:
     def items(self) -> list[Item]:
         """Every ended attempt at a job of the suite, then every invocation that made something."""
         attempts = {f"{job}/{jobdir.path.name}": None for job in self.entries for jobdir in self.store.attempts(job)}
-        keys = [key for key in attempts | dict.fromkeys(self._made_in) if self._ended(key)]
+        others = (key for key in self._made_in if key not in attempts and self._told(key))
+        keys = [key for key in (*attempts, *others) if self._ended(key)]
         states = [(id, self.state(invocation)) for id, invocation in self.invocations.items() if invocation.made]
         return [
             *(Item(self.suite, key, ENDED) for key in keys),
@@ -85,6 +88,14 @@ class Shelf:
             return hashlib.sha256(invocation.model_dump_json().encode()).hexdigest()[:16]
         latest = invocation.id == next(reversed(self.invocations))
         return RUNNING if latest and _has_living_writer(self.store.root) else KILLED
+
+    def _told(self, key: str) -> bool:
+        """Whether the job of an attempt that the suite no longer has can still be read."""
+        try:
+            self.entry(key)
+        except (ValidationError, OSError):
+            return False
+        return True
 
     def _ended(self, key: str) -> bool:
         job_id, attempt = split(key)

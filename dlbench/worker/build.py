@@ -9,6 +9,7 @@ from dlbench.catalog import Catalog
 from dlbench.contracts import ModelModule, Task, TaskModule
 from dlbench.errors import Unsupported
 from dlbench.schema.job import Job, Work
+from dlbench.worker.arrange import arrange
 from dlbench.worker.data import BoundDataset
 from dlbench.worker.precision import Precision
 from dlbench.worker.seeds import make_deterministic, seed_globally
@@ -37,7 +38,9 @@ class Bench:
         with torch.device(target if target.type == "meta" else "cpu"):
             seed_globally(self.job.seed or 0, "weights")
             model = module.build(params, self.task.signature)
-        return model.to(target).train()
+        model = model.to(target).train()
+        arrange(model, self.job.train, torch.device(self.job.device))
+        return model
 
 
 def set_threads(threads: int) -> None:

@@ -80,7 +80,7 @@ class Precision:
         devices = [self.device] if self.device.type == "cuda" else []
         model.eval()  # so that batch norm does not count the batch
         with torch.random.fork_rng(devices), torch.no_grad(), self.autocast(), watch:
-            model(batch)
+            model.forward(batch)  # not the compiled call: operators are watched one by one
         model.train()
         name = {torch.float32: "tf32" if self.name == "tf32" else "float32"}
         return tuple(sorted(name.get(dtype, str(dtype).removeprefix("torch.")) for dtype in watch.seen))

@@ -9,7 +9,7 @@ class Schedule:
     """Factor on the peak learning rate.
 
     Args:
-        settings: `schedule`, `warmup` and `final_lr` are read.
+        settings: `schedule`, `warmup`, `final_lr`, `milestones` and `lr_decay` are read.
         total_steps: optimiser steps of the whole budget; None when the budget is in seconds.
 
     `one_cycle` is Smith and Topin 2018 in its cosine form: up from 1/25 to the peak over the warm-up (30 % of the
@@ -19,6 +19,8 @@ class Schedule:
     def __init__(self, settings: TrainSettings, total_steps: int | None) -> None:
         self.kind = settings.schedule
         self.final = settings.final_lr
+        self.milestones = settings.milestones
+        self.decay = settings.lr_decay
         self.start = 1 / 25 if self.kind == "one_cycle" else 0.0
         warmup = settings.warmup if settings.warmup or self.kind != "one_cycle" else 0.3
         self.warmup_steps = warmup if warmup >= 1 else None
@@ -48,6 +50,8 @@ class Schedule:
     def _fall(self, x: float) -> float:
         if self.kind == "constant":
             return 1.0
+        if self.kind == "multi_step":
+            return float(self.decay ** sum(x >= milestone for milestone in self.milestones))
         if self.kind == "linear":
             return 1 - (1 - self.final) * x
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * x)) / 2

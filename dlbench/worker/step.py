@@ -1,6 +1,8 @@
 """One optimiser step: forward, backward, clip, update. Train jobs and cost jobs take this same step."""
 
+import inspect
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
@@ -31,7 +33,9 @@ class TrainStep:
         self.scaler = precision.scaler()
         self.own_loss = getattr(model, "loss", None)
         if self.own_loss is not None and settings.label_smoothing:
-            raise Unsupported("train.label_smoothing: this model has a loss of its own, which smooths nothing")
+            if "label_smoothing" not in inspect.signature(self.own_loss).parameters:
+                raise Unsupported("train.label_smoothing: this model has a loss of its own, which smooths nothing")
+            self.own_loss = partial(self.own_loss, label_smoothing=settings.label_smoothing)
         self.loss_sum = torch.zeros((), device=precision.device)
 
     def __call__(self, batches: Sequence[Batch]) -> None:

@@ -96,6 +96,17 @@ def test_second_run_has_nothing_to_do_and_touches_nothing(again: Terminal) -> No
     assert {path for path, when in again.files().items() if before.get(path) != when} <= {".dlbench/lock"}
 
 
+def test_a_report_older_than_the_results_is_written_anew(again: Terminal) -> None:
+    page = again.folder / "reports" / "tiny" / "index.html"
+    before = page.stat().st_mtime_ns
+    again("run", "tiny.yaml", "seeds=[0, 1, 7]", "--no-mlflow", "--no-report")
+    assert page.stat().st_mtime_ns == before
+    said = again("run", "tiny.yaml", "seeds=[0, 1, 7]", "--no-mlflow")
+    assert "0 to run" in said.err
+    assert page.stat().st_mtime_ns > before
+    assert "nothing to do" in again("run", "tiny.yaml", "seeds=[0, 1, 7]", "--no-mlflow").err
+
+
 def test_only_what_is_new_is_run(again: Terminal) -> None:
     said = again("run", "tiny.yaml", "seeds=3", *QUIET)
     assert "8 jobs (6 train, 2 cost), 6 cached, 2 to run" in said.err

@@ -224,7 +224,10 @@ def test_cost_ids_on_a_gpu_know_the_gpu_and_its_driver(plan: Plans) -> None:
 
 
 def test_every_training_field_says_whether_it_costs() -> None:
-    assert cost_fields() == {"optimizer", "momentum", "nesterov", "clip_norm"}
+    assert cost_fields() == {
+        *("optimizer", "momentum", "nesterov", "clip_norm"),
+        *("channels_last", "compile", "grad_checkpointing"),
+    }
 
 
 # --- order ----------------------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_all_problems_at_once_in_file_order(load: Load) -> None:
         "s.yaml:1:1 there is no key 'nmae'. Did you mean 'name'?",
         "s.yaml:1:1 a suite needs `name:`.",
         "s.yaml:2:9 tasks[0]: there is no task 'sortin'. Did you mean 'sorting'?",
-        "s.yaml:3:15 models[1]: there is no model 'nett'. Did you mean 'net'?",
+        "s.yaml:3:15 models[1]: there is no model 'nett'. Did you mean 'net' or 'resnet'?",
         "s.yaml:4:1 seeds: must be a number of seeds, such as 5, or a list of them, such as [0, 1, 2], not 'none'.",
         "`dlbench list tasks` shows all of them.",
         "`dlbench list models` shows all of them.",
@@ -320,7 +320,7 @@ WRONG = {
     ),
     "vary a setting": (
         OK + "vary: {train.lrr: [1]}\n",
-        "s.yaml:4:8 vary: there is no setting 'train.lrr'. Did you mean 'train.lr' or 'train.final_lr'?",
+        "s.yaml:4:8 vary: there is no setting 'train.lrr'. Did you mean 'train.lr' or 'train.lr_decay'?",
     ),
     "vary a value": (OK + "vary: {train.lr: [1, 0]}\n", "s.yaml:4:22 vary.train.lr[1]: must be more than 0, not 0."),
     "vary no list": (

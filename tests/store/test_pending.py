@@ -39,6 +39,17 @@ def test_a_job_that_left_the_suite_keeps_its_place_and_name(tmp_path: Path) -> N
     assert shelf.entry(key).label == "lstm"
 
 
+def test_a_job_that_left_the_suite_and_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    store = store_with(tmp_path / "store", LINES)
+    made = [end(store, line) for line in LINES]
+    invocation(store, made)
+    store.write_suite(store.suite("s"), LINES[:1])
+    (store.root / "jobs" / made[1][0] / "1" / "job.json").write_bytes(b'{"job": {')
+    keys = [item.key for item in Shelf(store, "s").items()]
+    assert f"{made[0][0]}/1" in keys
+    assert f"{made[1][0]}/1" not in keys
+
+
 def test_a_torn_ledger_line_costs_that_line_only(tmp_path: Path) -> None:
     store = store_with(tmp_path / "store", LINES)
     ledger = Ledger(store.root, URI)

@@ -39,6 +39,14 @@ def test_one_cycle_rises_to_the_peak_at_thirty_percent() -> None:
     assert values[-1] == pytest.approx(0, abs=1e-4)
 
 
+def test_multi_step_falls_at_its_milestones_behind_the_warm_up() -> None:
+    values = factors(schedule="multi_step", milestones=[0.5, 0.75], lr_decay=0.1)
+    assert values == pytest.approx([1.0] * 50 + [0.1] * 25 + [0.01] * 25)
+    later = factors(schedule="multi_step", milestones=[0.5], warmup=20)
+    assert later[20:60] == [1.0] * 40
+    assert later[60:] == pytest.approx([0.1] * 40)
+
+
 def test_warm_up_in_steps_works_with_a_budget_in_seconds() -> None:
     schedule = Schedule(TrainSettings(seconds=10, warmup=10, schedule="linear"), None)
     assert schedule.factor(4, 0.01) == 0.5
@@ -46,7 +54,7 @@ def test_warm_up_in_steps_works_with_a_budget_in_seconds() -> None:
 
 
 @given(
-    kind=st.sampled_from(["constant", "linear", "cosine", "one_cycle"]),
+    kind=st.sampled_from(["constant", "linear", "cosine", "one_cycle", "multi_step"]),
     warmup=st.one_of(st.floats(0, 0.99), st.integers(1, 500).map(float)),
     final=st.floats(0, 1),
     total=st.integers(1, 300),
