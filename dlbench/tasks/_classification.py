@@ -14,11 +14,21 @@ from dlbench.schema.metric import Metric
 BINS = 15
 """Bins of equal width for the expected calibration error, as in Guo et al. 2017."""
 
+TOP = 5
+
+MOST_WITHOUT_TOP = 10
+"""With ten classes or fewer, guessing already finds half of the targets among its top 5, and a trained model finds
+nearly all: the score would not tell models apart."""
+
 
 def scores(log_probability_NC: torch.Tensor, target_N: torch.Tensor, classes: Sequence[str]) -> list[Metric]:
-    """Accuracy (with the confusion matrix: rows are targets, columns predictions), macro-F1, calibration error."""
+    """Accuracy (with the confusion matrix: rows are targets, columns predictions), macro-F1, calibration error.
+
+    With more than ten classes also `top5`: the share of examples whose target is among the five likeliest.
+    """
     # On the CPU: counting is not deterministic on every device, and there is little to count.
-    confidence_N, predicted_N = log_probability_NC.cpu().double().exp().max(dim=1)
+    log_probability_NC = log_probability_NC.cpu()
+    confidence_N, predicted_N = log_probability_NC.double().exp().max(dim=1)
     target_N = target_N.cpu()
     size = len(classes)
     pairs = torch.bincount(target_N * size + predicted_N, minlength=size * size)
@@ -27,11 +37,16 @@ def scores(log_probability_NC: torch.Tensor, target_N: torch.Tensor, classes: Se
     detail = {"classes": list(classes), "confusion": confusion.tolist()}
     accuracy = float(np.trace(confusion) / n)
     error = calibration_error(confidence_N, predicted_N == target_N)
-    return [
+    metrics = [
         Metric(name="accuracy", value=accuracy, unit="fraction", better="higher", n=n, detail=detail),
         Metric(name="f1_macro", value=f1_macro(confusion), unit="fraction", better="higher", n=n),
         Metric(name="ece", value=error, unit="fraction", better="lower", n=n),
     ]
+    if size > MOST_WITHOUT_TOP:
+        top_N5 = log_probability_NC.topk(TOP, dim=1).indices
+        among = float((top_N5 == target_N[:, None]).any(dim=1).double().mean())
+        metrics.append(Metric(name="top5", value=among, unit="fraction", better="higher", n=n))
+    return metrics
 
 
 def f1_macro(confusion: NDArray[np.integer]) -> float:
