@@ -10,8 +10,8 @@ made permanent, 3×3 kernels in the branch meant for 5×5: preset `googlenet`, p
 
 The paper does not say how weights start; here all start as in He et al. 2015, §2.2 (normal, variance 2/fan_in), biases
 at 0. Poolings with stride 2 halve the map and round up, so that every image size works and 224 px gives the sizes of
-table 1. The `small` stem, for 28 and 32 px, is the paper's with a first convolution of 3×3 that sees every pixel and
-without the second pooling.
+table 1. For small images the stem shrinks less than 8 times (`stem_shrink`): 4 times with a first convolution
+of 3×3 that sees every pixel, 2 times without the second pooling as well.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ HEADS_AFTER = ("4a", "4d")
 class Params(BaseParams):
     """Size of the network, its stem, its normalisation and its auxiliary heads."""
 
-    stem: Literal["imagenet", "small"] = Field("small", description="7×7/2 and two poolings, or 3×3 and one")
+    stem_shrink: Literal[8, 4, 2] = Field(
+        4,
+        description="how many times the stem shrinks: 8 the paper's, 4 from 3×3 kernels, 2 with one pooling less",
+    )
     width: float = Field(0.25, gt=0, le=8, description="factor of all channels; 1: table 1")
     big_kernel: Literal[3, 5] = Field(5, description="kernel of the third branch; 5: the paper's, 3: torchvision's")
     norm: Literal["batch", "local"] = Field(
@@ -77,9 +80,9 @@ class Params(BaseParams):
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "googlenet": {"stem": "imagenet", "width": 1.0, "big_kernel": 3},
-    "googlenet_2014": {"stem": "imagenet", "width": 1.0, "norm": "local"},
-    "googlenet_cifar": {"width": 1.0},
+    "googlenet": {"stem_shrink": 8, "width": 1.0, "big_kernel": 3},
+    "googlenet_2014": {"stem_shrink": 8, "width": 1.0, "norm": "local"},
+    "googlenet_cifar": {"stem_shrink": 2, "width": 1.0},
 }
 
 
@@ -166,8 +169,7 @@ class GoogLeNet(nn.Module):
         self.auxiliary_weight = params.auxiliary_weight
         scaled = {name: Row(*(max(1, round(full * params.width)) for full in row)) for name, row in MODULES.items()}
         self.stem, before = self._stem(params, channels)
-        halvings = 3 if params.stem == "imagenet" else 1
-        size = (math.ceil(height / 2**halvings), math.ceil(width / 2**halvings))
+        size = (math.ceil(height / params.stem_shrink), math.ceil(width / params.stem_shrink))
         self.pool = halving_pool()
         self.blocks = nn.ModuleList()
         heads: list[nn.Module] = []
@@ -185,12 +187,11 @@ class GoogLeNet(nn.Module):
         _layers.start_he(self)
 
     def _stem(self, params: Params, channels: int) -> tuple[nn.Sequential, int]:
-        imagenet = params.stem == "imagenet"
         first, after = (max(1, round(full * params.width)) for full in (64, 192))
         norm = [_layers.response_norm()] if params.norm == "local" else []
-        layers: list[nn.Module] = [unit(params, channels, first, *((7, 2) if imagenet else (3, 1)))]
+        layers: list[nn.Module] = [unit(params, channels, first, *((7, 2) if params.stem_shrink == 8 else (3, 1)))]
         layers += [halving_pool(), *norm, unit(params, first, first, 1), unit(params, first, after, 3), *norm]
-        layers += [halving_pool()] if imagenet else []
+        layers += [halving_pool()] if params.stem_shrink > 2 else []
         return nn.Sequential(*layers), after
 
     def forward(self, batch: Batch) -> Tensor:
