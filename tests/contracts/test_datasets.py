@@ -2,15 +2,24 @@
 
 import re
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from dlbench.catalog import Catalog
+from dlbench.datasets._images import Images
+from dlbench.datasets._text import Text
 from dlbench.schema import base
 
 CATALOG = Catalog()
 NAMES = CATALOG.names("datasets")
 BUILT_IN = [name for name in NAMES if not CATALOG.load("datasets", name).FILES]
+SIZES = {"train": 40, "val": 20, "test": 30}
+
+
+def contents(split: Text | Images) -> list[str] | list[bytes]:
+    """What a model gets to see of each example, in a form that compares."""
+    return [image.tobytes() for image in split.images] if isinstance(split, Images) else list(split.texts)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -31,7 +40,7 @@ def test_it_is_either_read_or_made(name: str) -> None:
     module = CATALOG.load("datasets", name)
     assert hasattr(module, "load") == bool(module.FILES)
     assert hasattr(module, "make") == (not module.FILES)
-    assert len({file.folder for file in module.FILES}) <= 1
+    assert {file.folder for file in module.FILES} <= {name}
     for file in module.FILES:
         assert file.url.startswith("https://")
         assert re.fullmatch(r"[0-9a-f]{64}", file.sha256 or "0" * 64)
@@ -40,14 +49,24 @@ def test_it_is_either_read_or_made(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_a_built_in_one_has_a_seed_and_the_sizes_asked_for(name: str) -> None:
+def test_a_built_in_one_has_the_sizes_and_the_classes_announced(name: str) -> None:
+    module = CATALOG.load("datasets", name)
+    params = module.Params(**{f"{split}_size": size for split, size in SIZES.items()})
+    splits = {split: module.make(split, params) for split in SIZES}
+    assert {split: len(contents(examples)) for split, examples in splits.items()} == SIZES
+    assert len({examples.classes for examples in splits.values()}) == 1
+    assert all(examples.labels.dtype == np.int64 for examples in splits.values())
+    assert len({content for examples in splits.values() for content in contents(examples)}) == sum(SIZES.values())
+    images = [examples.images for examples in splits.values() if isinstance(examples, Images)]
+    assert len({split.shape[1:] for split in images}) <= 1
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_seed_of_a_built_in_one_decides_and_is_nought(name: str) -> None:
     module = CATALOG.load("datasets", name)
     assert module.Params().seed == 0
-    sizes = {"train": 40, "val": 20, "test": 30}
-    params = module.Params(**{f"{split}_size": size for split, size in sizes.items()})
-    splits = {split: module.make(split, params) for split in sizes}
-    assert {split: len(examples.labels) for split, examples in splits.items()} == sizes
-    assert len({examples.classes for examples in splits.values()}) == 1
-    other = module.make("train", params.model_copy(update={"seed": 1}))
-    assert list(other.texts) != list(splits["train"].texts)
-    assert list(module.make("train", params).texts) == list(splits["train"].texts)
+    params = module.Params(**{f"{split}_size": size for split, size in SIZES.items()})
+    for split in SIZES:
+        made = contents(module.make(split, params))
+        assert contents(module.make(split, params)) == made
+        assert contents(module.make(split, params.model_copy(update={"seed": 1}))) != made

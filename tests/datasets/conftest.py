@@ -7,12 +7,28 @@ import pytest
 PACKED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-@pytest.fixture(scope="session")
-def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A mirror of the real text datasets."""
+def built(tmp_path_factory: pytest.TempPathFactory, *datasets: str) -> Path:
     script = PACKED / "build_mirror"
     if not script.exists():
         pytest.skip("there is no packed data beside this checkout (../shared/data): nothing real to read")
     out = tmp_path_factory.mktemp("mirror")
-    subprocess.run([sys.executable, script, out, "ag_news", "sst2"], check=True, capture_output=True)
+    subprocess.run([sys.executable, script, out, *datasets], check=True, capture_output=True)
     return out
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror of the real text datasets."""
+    return built(tmp_path_factory, "ag_news", "sst2")
+
+
+@pytest.fixture(scope="session")
+def real_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror of the real MNIST."""
+    return built(tmp_path_factory, "mnist")
+
+
+@pytest.fixture(scope="session")
+def real_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror of the real CIFAR-10."""
+    return built(tmp_path_factory, "cifar10")

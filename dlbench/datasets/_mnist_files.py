@@ -1,0 +1,56 @@
+"""The four files in which MNIST and its drop-in replacements are published, read into splits.
+
+The 60,000 training images lose 5,000, drawn by a fixed permutation, to the validation split; the 10,000 test images
+are the test split.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlbench.datasets._cuts import cuts
+from dlbench.datasets._gzip import damaged, stamp
+from dlbench.datasets._idx import read_idx
+from dlbench.datasets._images import Images
+
+TRAIN, VALIDATION, TEST = 55_000, 5_000, 10_000
+SIZE_PX = 28
+
+
+def read(split: str, root: Path, classes: tuple[str, ...], dataset: str) -> Images:
+    """Images (N, 1, 28, 28) and labels of a split.
+
+    Raises:
+        DataError: a file is damaged, or not the one that its name says.
+    """
+    if split == "test":
+        images, labels = _read_pair(root, "t10k", TEST, classes, dataset)
+        return Images(images, labels, classes)
+    stamps = tuple(stamp(path) for path in _paths(root, "train"))
+    return _training(root, stamps, classes, dataset)[split]
+
+
+# Train and validation come from the same files, which take longer to expand than all else.
+@lru_cache(maxsize=1)
+def _training(root: Path, stamps: object, classes: tuple[str, ...], dataset: str) -> dict[str, Images]:
+    images, labels = _read_pair(root, "train", TRAIN + VALIDATION, classes, dataset)
+    val, train = cuts(len(images), VALIDATION, TRAIN)
+    return {split: Images(images[rows], labels[rows], classes) for split, rows in (("train", train), ("val", val))}
+
+
+def _paths(root: Path, prefix: str) -> tuple[Path, Path]:
+    return root / f"{prefix}-images-idx3-ubyte.gz", root / f"{prefix}-labels-idx1-ubyte.gz"
+
+
+def _read_pair(
+    root: Path, prefix: str, count: int, classes: tuple[str, ...], dataset: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    images_path, labels_path = _paths(root, prefix)
+    images = read_idx(images_path, (count, SIZE_PX, SIZE_PX), dataset)
+    labels = read_idx(labels_path, (count,), dataset)
+    if labels.max() >= len(classes):
+        row = int(np.argmax(labels >= len(classes)))
+        raise damaged(labels_path, f"label {row:,} is {labels[row]}, which is none of 0 to {len(classes) - 1}", dataset)
+    return images[:, None], labels.astype(np.int64)
