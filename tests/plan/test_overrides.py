@@ -82,14 +82,20 @@ def test_an_override_leaves_the_other_uses_of_an_alias_alone(tmp_path: Path) -> 
         ("sedes=1", "override 'sedes=1' there is no key 'sedes'. Did you mean 'seeds'?"),
         ("seeds", "override 'seeds' must look like key.path=value, such as train.epochs=1."),
         ("train..lr=1", "override 'train..lr=1' must look like key.path=value, such as train.epochs=1."),
-        ("models.nett.layers=1", "override 'models.nett.layers=1' models has no item 'nett'. Did you mean 'net' or 'resnet'?"),
+        (
+            "models.nett.layers=1",
+            "override 'models.nett.layers=1' models has no item 'nett'. Did you mean 'net' or 'resnet'?",
+        ),
         ("models.7.label=a", "override 'models.7.label=a' models has no item 7; it has 3, counted from 0."),
         ("name.x=1", "override 'name.x=1' name is 's', there is nothing below it to set."),
         (
             "models.net.layer=1",
             "override 'models.net.layer=1' models[0].params: net has no parameter 'layer'. Did you mean 'layers'?",
         ),
-        ("models=[nett]", "override 'models=[nett]' models[0]: there is no model 'nett'. Did you mean 'net' or 'resnet'?"),
+        (
+            "models=[nett]",
+            "override 'models=[nett]' models[0]: there is no model 'nett'. Did you mean 'net' or 'resnet'?",
+        ),
         ("train.lr=[", "override 'train.lr=[' not valid YAML: expected the node content, but found '<stream end>'"),
         ("train.seconds=5", "override 'train.seconds=5' train.seconds: epochs and seconds are both given; training "),
         (
