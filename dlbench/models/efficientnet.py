@@ -69,7 +69,7 @@ class Params(BaseParams):
     """Size and shape of the network."""
 
     width: float = Field(0.5, gt=0, le=100, description="factor of all channels, before β^φ; b0 has 1")
-    depth: float = Field(1.0, gt=0, le=100, description="factor of the blocks in each stage, before α^φ; b0 has 1")
+    depth: float = Field(0.5, gt=0, le=100, description="factor of the blocks in each stage, before α^φ; b0 has 1")
     resolution: int | None = Field(
         None, ge=1, le=4096, description="pixels a side that images are resized to, before γ^φ; null: their own size"
     )

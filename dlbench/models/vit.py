@@ -44,7 +44,7 @@ class Params(BaseParams):
 
     patch_size: int = Field(4, ge=1, le=1024, description="pixels a side of a patch; image sides are multiples of it")
     layers: int = Field(4, ge=1, le=256, description="blocks of self-attention and feed-forward")
-    heads: int = Field(4, ge=1, le=256, description="attention heads; they share hidden_size evenly")
+    heads: int = Field(2, ge=1, le=256, description="attention heads; they share hidden_size evenly")
     hidden_size: int = Field(64, ge=1, le=65_536, description="size of a patch's vector throughout")
     mlp_size: int = Field(256, ge=1, le=262_144, description="inner size of the feed-forward part")
     dropout: float = Field(0.0, ge=0, lt=1, description="after positions and after dense layers")

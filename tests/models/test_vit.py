@@ -93,6 +93,16 @@ def test_what_is_classified(pooling: str) -> None:
     assert hasattr(model, "class_token") == (pooling == "class")
 
 
+@pytest.mark.parametrize(("heads", "size", "positions"), [(2, 8, 5), (3, 16, 40)])
+def test_attention_in_sixteen_bits_is_that_in_thirty_two(heads: int, size: int, positions: int) -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, heads, positions, size).bfloat16()
+    short = _attention.attend(q, k, v, None)
+    assert short.dtype == torch.bfloat16
+    exact = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
+    torch.testing.assert_close(short.float(), exact, rtol=0.02, atol=0.02)
+
+
 def test_sinusoidal_positions_tell_row_and_column() -> None:
     table = vit.GridPositions(2, 3, before=1, size=8).table
     assert table.shape == (7, 8)
