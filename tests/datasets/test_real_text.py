@@ -29,17 +29,16 @@ def test_ag_news_has_the_announced_sizes_and_disjoint_rows(mirror: Path) -> None
 def test_the_validation_rows_of_ag_news_never_move(mirror: Path) -> None:
     val = ag_news.load("val", mirror / "ag_news", ag_news.Params())
     lines = "\n".join(f"{label} {text}" for label, text in zip(val.labels, val.texts, strict=True))
-    assert hashlib.sha256(lines.encode()).hexdigest()[:16] == "7e9dbcb45389f194"
+    assert hashlib.sha256(lines.encode()).hexdigest()[:16] == "b556789790186c1b"
 
 
-def test_ag_news_texts_are_mended(mirror: Path) -> None:
+def test_ag_news_texts_are_as_published(mirror: Path) -> None:
     texts = ag_news.load("test", mirror / "ag_news", ag_news.Params()).texts
     assert texts[0] == (
         "Fears for T N pension after talks Unions representing workers at Turner   Newall say they are 'disappointed' "
         "after talks with stricken parent firm Federal Mogul."
     )
-    assert "the  $10 million Ansari X Prize, a contest for privately funded" in texts[1]
-    assert not any("#39;" in text or "quot;" in text or "\\" in text or "<b>" in text for text in texts)
+    assert sum("#39;" in text for text in texts) > 500
 
 
 def test_sst2_has_the_sizes_of_kim_2014(mirror: Path) -> None:
