@@ -7,14 +7,16 @@ channels, maximum pooling over overlapping 3×3 windows (2012, §3.4), dropout b
 it is the common one.
 
 The preset `alexnet` starts as in 2012, §5: weights N(0, 0.01²), biases 1 in convolutions 2, 4 and 5 and the hidden
-fully connected layers, else 0. Otherwise (`start: he`) everything starts as in He et al. 2015, §2.2 (normal, variance
-2/fan_in), biases at 0, which small networks need. The default, for 28 and 32 px, has the first convolution of the
-authors' networks for CIFAR (5×5, every pixel) and a quarter of the channels.
+fully connected layers, else 0. Otherwise (`start: he`) all but the last layer start as in He et al. 2015, §2.2 (normal,
+variance 2/fan_in), biases at 0, which small networks need. The default, for 28 and 32 px, has the first convolution of
+the authors' networks for CIFAR (5×5, every pixel) and a quarter of the channels. Poolings round up, which changes
+nothing at 224 px and keeps the edges of smaller maps.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,10 +34,10 @@ REVISION = 1
 
 CHANNELS = (64, 192, 384, 256, 256)
 KERNELS = (None, 5, 3, 3, 3)
-"""Of each convolution, the first being a parameter; all have padding that keeps the size, the first has 2."""
+"""Of each convolution, the first being a parameter; padding keeps the size, the first has `STEM_PADDING`."""
 
 POOLED = (0, 1, 4)
-"""Convolutions that a pooling over 3×3 windows with stride 2 follows."""
+"""Convolutions that a pooling over 3×3 windows with stride 2, rounding up, follows."""
 
 STEM_PADDING = 2
 
@@ -91,7 +93,7 @@ def last_size(params: Params, size: int) -> int:
     """Height or width of the last map; below 1: the image is too small."""
     size = _layers.out_size(size, params.stem_kernel, params.stem_stride, STEM_PADDING)
     for _ in POOLED:
-        size = _layers.out_size(size, kernel=3, stride=2)
+        size = math.ceil((size - 3) / 2) + 1
     return size
 
 
@@ -109,9 +111,10 @@ class AlexNet(nn.Module):
                 layers.append(nn.Conv2d(channels, after, kernel, padding=kernel // 2))
             layers.append(nn.ReLU(inplace=True))
             layers += [_layers.response_norm()] if params.local_norm and number < 2 else []
-            layers += [nn.MaxPool2d(3, 2)] if number in POOLED else []
+            layers += [nn.MaxPool2d(3, 2, ceil_mode=True)] if number in POOLED else []
             channels = after
         self.features = nn.Sequential(*layers)
+        logits = nn.Linear(params.hidden_size, classes)
         self.classifier = nn.Sequential(
             nn.Dropout(params.dropout),
             nn.Linear(channels * last_size(params, height) * last_size(params, width), params.hidden_size),
@@ -119,12 +122,13 @@ class AlexNet(nn.Module):
             nn.Dropout(params.dropout),
             nn.Linear(params.hidden_size, params.hidden_size),
             nn.ReLU(inplace=True),
-            nn.Linear(params.hidden_size, classes),
+            logits,
         )
         if params.start == "gaussian":
             start_gaussian(self)
         else:
             _layers.start_he(self)
+            _layers.start_head(logits)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, (B, classes)."""

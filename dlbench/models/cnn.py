@@ -1,9 +1,10 @@
-"""Plain convolutional network whose every choice is a parameter: kernel, stride, padding, pooling, width, depth.
+"""Plain convolutional network: kernel, stride, padding, pooling, width and depth are parameters.
 
 Stages of convolutions, each with batch norm (Ioffe & Szegedy 2015) and an activation, end by shrinking the map: a
 maximum or an average over windows, or a stride in the last convolution instead (Springenberg et al. 2015, Striving for
 Simplicity). Channels grow by a factor from stage to stage. Everything starts as in He et al. 2015, §2.2 (normal,
-variance gain²/fan_in; gain √2, 5/3 for tanh), biases at 0. There are no shortcuts: see `resnet` for depth.
+variance gain²/fan_in; gain √2, 5/3 for tanh), biases at 0, the layer that gives logits N(0, 0.01²). There are no
+shortcuts: see `resnet` for depth.
 
 `padding: same` gives maps of ceil(size / stride); for even kernels the odd pixel goes to the right and below.
 """
@@ -157,8 +158,10 @@ class Cnn(nn.Module):
             activation = _layers.ACTIVATIONS[params.activation]()
             layers = [nn.Dropout(params.dropout), nn.Linear(size, params.hidden_size), activation]
             size = params.hidden_size
-        self.head = nn.Sequential(*layers, nn.Dropout(params.dropout), nn.Linear(size, classes))
+        logits = nn.Linear(size, classes)
+        self.head = nn.Sequential(*layers, nn.Dropout(params.dropout), logits)
         _layers.start_he(self, params.activation)
+        _layers.start_head(logits)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, (B, classes)."""

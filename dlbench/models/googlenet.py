@@ -1,17 +1,17 @@
-"""GoogLeNet: inception modules look at each map through several kernels at once, 22 layers with few parameters.
+"""GoogLeNet: inception modules look through several kernels at once; 22 layers, few parameters.
 
-Szegedy et al. 2015, Going Deeper with Convolutions, table 1 and figure 3. Two auxiliary heads on modules 4a and 4d
-(§5) add 0.3 of their loss each in training and are gone afterwards.
+Szegedy et al. 2015, Going Deeper with Convolutions, table 1 and figure 3. Two auxiliary heads on modules 4a and 4d (§5)
+add 0.3 of their loss each in training and are gone afterwards.
 
 The paper has no batch norm, which came after it, but biases, and local response normalisation in the stem: preset
 `googlenet_2014`, 6,998,552 parameters. What is used as GoogLeNet today, and what the published 6,624,904 (13,004,888
 with auxiliary heads) count, has batch norm after every convolution, no biases and, by a mistake that pretrained weights
 made permanent, 3×3 kernels in the branch meant for 5×5: preset `googlenet`, parameter `big_kernel`.
 
-The paper does not say how weights start; here all start as in He et al. 2015, §2.2 (normal, variance 2/fan_in), biases
-at 0. Poolings with stride 2 halve the map and round up, so that every image size works and 224 px gives the sizes of
-table 1. For small images the stem shrinks less than 8 times (`stem_shrink`): 4 times with a first convolution
-of 3×3 that sees every pixel, 2 times without the second pooling as well.
+The paper does not say how weights start; here they do as in He et al. 2015, §2.2 (normal, variance 2/fan_in), those
+that give logits N(0, 0.01²), biases at 0. Poolings with stride 2 halve the map and round up, so that every image size
+works and 224 px gives the sizes of table 1. For small images the stem shrinks less than 8 times (`stem_shrink`): 4
+times with a first convolution of 3×3 that sees every pixel, 2 times without the second pooling as well.
 """
 
 from __future__ import annotations
@@ -142,9 +142,7 @@ class AuxiliaryHead(nn.Module):
         super().__init__()
         stride = [max(1, side // 4) for side in size]
         kernel = [max(1, side - 3 * step) for side, step in zip(size, stride, strict=True)]
-        rows, columns = (
-            _layers.out_size(*side_kernel_stride) for side_kernel_stride in zip(size, kernel, stride, strict=True)
-        )
+        rows, columns = (_layers.out_size(*axis) for axis in zip(size, kernel, stride, strict=True))
         channels, hidden = (max(1, round(full * params.width)) for full in (128, 1024))
         self.pool = nn.AvgPool2d((kernel[0], kernel[1]), (stride[0], stride[1]))
         self.reduce = unit(params, before, channels, 1)
@@ -172,7 +170,7 @@ class GoogLeNet(nn.Module):
         size = (math.ceil(height / params.stem_shrink), math.ceil(width / params.stem_shrink))
         self.pool = halving_pool()
         self.blocks = nn.ModuleList()
-        heads: list[nn.Module] = []
+        heads: list[AuxiliaryHead] = []
         for name, row in scaled.items():
             if name in POOLED_BEFORE:
                 size = (math.ceil(size[0] / 2), math.ceil(size[1] / 2))
@@ -185,6 +183,8 @@ class GoogLeNet(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
         self.head = nn.Linear(before, classes)
         _layers.start_he(self)
+        for layer in (self.head, *(head.head for head in heads)):
+            _layers.start_head(layer)
 
     def _stem(self, params: Params, channels: int) -> tuple[nn.Sequential, int]:
         first, after = (max(1, round(full * params.width)) for full in (64, 192))

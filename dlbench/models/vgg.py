@@ -2,13 +2,13 @@
 
 Simonyan & Zisserman 2015, Very Deep Convolutional Networks for Large-Scale Image Recognition, table 1, configurations
 A, B, D and E (11, 13, 16, 19 layers with weights); with batch norm (Ioffe & Szegedy 2015) after each convolution in the
-presets that end in `_bn`. The classifier is the paper's (two hidden layers of 4,096 with dropout, §3.1) or, as is
-usual on CIFAR, a single linear layer.
+presets that end in `_bn`. The classifier is the paper's (two hidden layers of 4,096 with dropout, §3.1) or, as is usual
+on CIFAR, a single linear layer.
 
-Paper-size presets start as §3.1 came to prefer: Glorot & Bengio 2010 (uniform, equation 16), which does away with
-the pre-training of deep configurations. Otherwise (`start: he`) everything starts as in He et al. 2015, §2.2 (normal,
-variance 2/fan_in). Biases start at 0. Each of the five poolings halves the map and rounds up, so that every image size
-works and 224 px ends at 7 px as in the paper.
+Paper-size presets start as §3.1 came to prefer: Glorot & Bengio 2010 (uniform, equation 16), which does away with the
+pre-training of deep configurations. Otherwise (`start: he`) all layers start as in He et al. 2015, §2.2 (normal,
+variance 2/fan_in), but the one that gives logits N(0, 0.01²). Biases start at 0. Each of the five poolings halves the
+map and rounds up, so that every image size works and 224 px ends at 7 px as in the paper.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ class Vgg(nn.Module):
             channels, height, width = after, math.ceil(height / 2), math.ceil(width / 2)
         self.classifier = classifier(params, channels * height * width, classes)
         _layers.start_he(self)
+        _layers.start_head([layer for layer in self.classifier if isinstance(layer, nn.Linear)][-1])
         if params.start == "glorot":
             for layer in self.modules():
                 if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -30,7 +30,7 @@ def test_maps_have_the_paper_s_sizes() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("size", "expected"), [(28, [28, 13, 6, 2]), (32, [32, 15, 7, 3])])
+@pytest.mark.parametrize(("size", "expected"), [(8, [8, 4, 2, 1]), (28, [28, 14, 7, 3]), (32, [32, 16, 8, 4])])
 def test_maps_of_small_images(size: int, expected: list[int]) -> None:
     model = meta_model(alexnet, None, images(3, size))
     shapes = outputs(model, 3, size, (nn.Conv2d, nn.MaxPool2d))
@@ -59,13 +59,13 @@ def test_gradients_reach_everything(channels: int, size: int, params: dict[str, 
 
 @pytest.mark.parametrize(
     ("preset", "size", "sentence"),
-    [(None, 8, r"at least 15×15 px; these are 8×8"), ("alexnet", 62, r"at least 63×63 px; these are 62×62")],
+    [(None, 7, r"at least 8×8 px; these are 7×7"), ("alexnet", 34, r"at least 35×35 px; these are 34×34")],
 )
 def test_images_that_are_too_small_are_refused_in_words(preset: str | None, size: int, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         meta_model(alexnet, preset, images(1, size))
 
 
-@pytest.mark.parametrize(("preset", "size"), [(None, 15), ("alexnet", 63)])
+@pytest.mark.parametrize(("preset", "size"), [(None, 8), ("alexnet", 35)])
 def test_the_smallest_image_that_is_named_works(preset: str | None, size: int) -> None:
     assert outputs(meta_model(alexnet, preset, images(1, size)), 1, size, (nn.MaxPool2d,))[-1][1:] == (1, 1)

@@ -6,8 +6,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from maps import images
 from torch import nn
+from torch.nn import functional
 
+from dlbench.catalog import Catalog
 from dlbench.models import _layers
 
 
@@ -39,3 +42,20 @@ def test_out_size_is_torch_s(size: int, kernel: int, stride: int, padding: int) 
         assert maps.shape[2] == expected
     else:
         assert size + 2 * padding < kernel
+
+
+def test_a_head_starts_almost_undecided() -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(100, 50)
+    _layers.start_head(layer)
+    assert layer.weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("name", ["cnn", "alexnet", "vgg", "googlenet"])
+def test_networks_below_a_head_start_near_a_loss_without_knowledge(name: str) -> None:
+    module = Catalog().load("models", name)
+    torch.manual_seed(0)
+    model = module.build(module.Params(), images(3, 32))
+    logits = model({"image": torch.randn(40, 3, 32, 32)})
+    assert functional.cross_entropy(logits, torch.arange(40) % 10).item() == pytest.approx(math.log(10), abs=0.6)

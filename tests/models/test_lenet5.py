@@ -118,6 +118,13 @@ def test_weights_of_1998_start_uniform_by_fan_in() -> None:
     assert model.s4[0].weight.abs().max() <= 0.6
 
 
+def test_weights_otherwise_start_normal_by_fan_in() -> None:
+    model = build()
+    for layer, fan_in in ((model.c5, 400), (model.f6, 120), (model.c3, 150)):
+        assert layer.weight.std().item() == pytest.approx(fan_in**-0.5, rel=0.05)
+        assert not layer.bias.any()
+
+
 @pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32), (1, 8)])
 @pytest.mark.parametrize("preset", [None, "lenet5_tanh", "lenet5_1998"])
 def test_gradients_reach_everything(channels: int, size: int, preset: str | None) -> None:
@@ -125,7 +132,7 @@ def test_gradients_reach_everything(channels: int, size: int, preset: str | None
 
 
 @pytest.mark.parametrize(
-    "params", [{"pooling": "trainable"}, {"connections": "table"}, {"output": "codes"}, {"start": "lecun"}]
+    "params", [{"pooling": "trainable"}, {"connections": "table"}, {"output": "codes"}, {"start": "uniform"}]
 )
 def test_each_part_of_1998_can_be_had_alone(params: dict[str, Any]) -> None:
     torch.manual_seed(0)
