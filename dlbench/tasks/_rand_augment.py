@@ -1,19 +1,20 @@
 """RandAugment in batches: some operations for each image, all of one strength (Cubuk et al. 2019, §3).
 
 The operations are the paper's fourteen (identity, autocontrast, equalize, rotate, solarize, colour, posterize,
-contrast, brightness, sharpness, shear and translate along x and y) and, as in the authors' code, invert; that code's
-two others are no part: cutout is a step of its own, and solarize-add. Each is equally likely, and one image may get
-the same one twice. Grey images have no colour to change.
+contrast, brightness, sharpness, shear and translate along x and y) and invert, which the authors' code adds. Of that
+code's two other additions, solarize-add does not exist here and cutout is a step of its own. Every operation is
+equally likely, and an image may get one twice. Grey images have no colour to change.
 
-Magnitude 30 is the largest strength of AutoAugment's ranges; 0 leaves an image as it is, but for the operations that
-have no strength, and for solarize, which at 0 spares all but level 255. As in torchvision, the direction of a
-strength is random where it has one.
+Magnitude 30 is the end of AutoAugment's ranges, as in torchvision, and a strength that has a direction gets a random
+one. Magnitude 0 leaves images as they are, but for operations without strength, and for solarize, which inverts level
+255 even then.
 
-An image's geometric operations are composed and the image is sampled once (bilinear, about its centre), after its
-colour operations. Images of a batch that get the same colour operation are worked as one slice, whose length is known
-on the host.
+The geometric operations of an image are composed and it is sampled once (bilinear, about its centre), after its
+colour operations. Images of a batch that get the same operation stand side by side while it is applied, and how many
+they are is known on the host.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,12 +29,12 @@ from dlbench.tasks._augment import Change
 
 STRONGEST = 30
 
-Pointwise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Images (b, C, H, W) and factors (b,), 1 ± strength, of those that get the operation, in; images out."""
+Operation = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""The images (b, C, H, W) that get the operation, and what it is told of each, (b, …), in; images out."""
 
+# The ends of AutoAugment's ranges (Cubuk et al. 2018, appendix), whose images are 331 pixels wide.
 SHEAR = 0.3
 TRANSLATE = 150 / 331
-"""Of the image's extent."""
 ROTATE_DEGREES = 30.0
 FACTOR = 0.9
 FEWEST_BITS = 4
@@ -47,18 +48,22 @@ OPERATIONS = (*COLOURS, *GEOMETRY, "identity")
 
 
 @dataclass(frozen=True)
-class _Slot:
-    """One colour operation for some images of a batch.
+class _Stage:
+    """Operations on the images of one batch, each image at most one.
 
     Attributes:
-        row_S: the images, those with the same operation side by side.
-        factor_S: 1 ± strength.
-        counts: how many get each of `COLOURS`.
+        operations: for each kind of image what is done to it; nothing to the kind that is left over.
+        order_B: the images by kind.
+        back_B: the reverse of that order.
+        counts: how many there are of each kind, the one that is left over included.
+        given_B: what operations are told of each image, by kind.
     """
 
-    row_S: torch.Tensor
-    factor_S: torch.Tensor
+    operations: Sequence[Operation]
+    order_B: torch.Tensor
+    back_B: torch.Tensor
     counts: list[int]
+    given_B: torch.Tensor
 
 
 class RandAugment:
@@ -77,8 +82,9 @@ class RandAugment:
         self.height, self.width = height, width
         self.strength = magnitude / STRONGEST
         bits = 8 - round(self.strength * (8 - FEWEST_BITS))
-        threshold = (_colour.LEVELS - 1) * (1 - self.strength)
-        self._colours: tuple[Pointwise, ...] = (
+        threshold = math.ceil((_colour.LEVELS - 1) * (1 - self.strength))
+        # Those that have a direction are told 1 ± strength.
+        self._colours: tuple[Operation, ...] = (
             lambda image, _: _colour.autocontrast(image),
             lambda image, _: _colour.equalize(image),
             lambda image, _: _colour.invert(image),
@@ -95,52 +101,19 @@ class RandAugment:
         shape = (self.operations, sum(sizes))
         chosen_ON = rng.integers(0, len(OPERATIONS), shape)
         signed_ON = rng.choice((-self.strength, self.strength), shape)
-        slots = zip(*map(partial(_slots, sizes=sizes, device=device), chosen_ON, signed_ON), strict=True)
-        warps = self._warps(chosen_ON, signed_ON, sizes, device)
-        colour_C11 = self.colour_C.to(device)[:, None, None].float()
-        for slot, (row_S, theta_S23) in zip(slots, warps, strict=True):
-            yield partial(self._apply, slot, row_S, theta_S23, colour_C11)
-
-    def _apply(
-        self,
-        slots: tuple[_Slot, ...],
-        row_S: torch.Tensor,
-        theta_S23: torch.Tensor,
-        colour_C11: torch.Tensor,
-        image_BCHW: torch.Tensor,
-    ) -> torch.Tensor:
-        for slot in slots:
-            some_SCHW = image_BCHW.index_select(0, slot.row_S)
-            pieces = zip(
-                *(torch.split(whole, slot.counts) for whole in (some_SCHW, slot.factor_S)), self._colours, strict=True
-            )
-            for piece_sCHW, factor_s, operation in pieces:
-                if len(piece_sCHW):
-                    piece_sCHW.copy_(operation(piece_sCHW, factor_s))
-            image_BCHW.index_copy_(0, slot.row_S, some_SCHW)
-        if len(row_S):
-            moved_SCHW = warp(image_BCHW.index_select(0, row_S), theta_S23, colour_C11)
-            image_BCHW.index_copy_(0, row_S, moved_SCHW)
-        return image_BCHW
-
-    def _warps(
-        self,
-        chosen_ON: NDArray[np.int64],
-        signed_ON: NDArray[np.float64],
-        sizes: Sequence[int],
-        device: torch.device,
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Which images of each batch are moved, and how: (S,) and (S, 2, 3)."""
-        moved_N = np.isin(chosen_ON, [OPERATIONS.index(name) for name in GEOMETRY]).any(axis=0)
-        composed_N33 = np.eye(3)
-        for chosen_N, signed_N in zip(chosen_ON[:, moved_N], signed_ON[:, moved_N], strict=True):
+        theta_N23 = np.tile(np.eye(3), (sum(sizes), 1, 1))
+        for chosen_N, signed_N in zip(chosen_ON, signed_ON, strict=True):
             # A later operation says where in the image before it a pixel comes from.
-            composed_N33 = composed_N33 @ self._matrices(chosen_N, signed_N)
-        theta_N23 = np.broadcast_to(composed_N33, (moved_N.sum(), 3, 3))[:, :2].astype(np.float32)
-        row_N, batch_N = _places(sizes)
-        counts = np.bincount(batch_N[moved_N], minlength=len(sizes)).tolist()
-        whole = (torch.from_numpy(array).to(device) for array in (row_N[moved_N], theta_N23))
-        return zip(*(torch.split(tensor, counts) for tensor in whole), strict=True)
+            theta_N23 = theta_N23 @ self._matrices(chosen_N, signed_N)
+        moved_N = np.isin(chosen_ON, [OPERATIONS.index(name) for name in GEOMETRY]).any(axis=0)
+        warping = partial(warp, colour_C11=self.colour_C.to(device)[:, None, None].float())
+        stages = [
+            _stages(self._colours, chosen_N, 1 + FACTOR * signed_N, sizes, device)
+            for chosen_N, signed_N in zip(chosen_ON, signed_ON, strict=True)
+        ]
+        stages.append(_stages((warping,), np.where(moved_N, 0, 1), theta_N23[:, :2], sizes, device))
+        for of_batch in zip(*stages, strict=True):
+            yield partial(_apply, of_batch)
 
     def _matrices(self, chosen_N: NDArray[np.int64], signed_N: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where a pixel comes from, (N, 3, 3), in units of half the image's extent from its centre.
@@ -178,7 +151,7 @@ def warp(image_BCHW: torch.Tensor, theta_B23: torch.Tensor, colour_C11: torch.Te
     centred = image_BCHW.float().sub_(colour_C11)  # what lies outside is 0 for `grid_sample`
     grid_BHW2 = _grid(theta_B23, *image_BCHW.shape[2:])
     moved = functional.grid_sample(centred, grid_BHW2, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return moved.add_(colour_C11).round_().to(torch.uint8)
+    return _colour.as_levels(moved.add_(colour_C11))
 
 
 def _grid(theta_B23: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -189,23 +162,33 @@ def _grid(theta_B23: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return (from_row_B2H[..., None] + from_column_B2W[:, :, None]).permute(0, 2, 3, 1)
 
 
-def _slots(
-    chosen_N: NDArray[np.int64], signed_N: NDArray[np.float64], sizes: Sequence[int], device: torch.device
-) -> Iterator[_Slot]:
-    """For each batch, the images that get a colour operation, grouped by it."""
-    row_N, batch_N = _places(sizes)
-    some = np.flatnonzero(chosen_N < len(COLOURS))
-    some = some[np.lexsort((chosen_N[some], batch_N[some]))]
-    pairs = np.bincount(batch_N[some] * len(COLOURS) + chosen_N[some], minlength=len(sizes) * len(COLOURS))
-    counts = pairs.reshape(len(sizes), len(COLOURS))
-    of_batch = counts.sum(axis=1).tolist()
-    factor_S = (1 + FACTOR * signed_N[some]).astype(np.float32)
-    whole = (torch.from_numpy(array).to(device) for array in (row_N[some], factor_S))
-    return map(_Slot, *(torch.split(tensor, of_batch) for tensor in whole), counts.tolist())
-
-
-def _places(sizes: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row within its batch, and number of the batch, of each example of an epoch."""
+def _stages(
+    operations: Sequence[Operation],
+    kind_N: NDArray[np.int64],
+    given_N: NDArray[np.float64],
+    sizes: Sequence[int],
+    device: torch.device,
+) -> Iterator[_Stage]:
+    """For each batch, its images in the order of their kinds; a kind that has no operation is left over."""
+    kinds = len(operations) + 1
+    kind_N = np.minimum(kind_N, kinds - 1)
     batch_N = np.repeat(np.arange(len(sizes)), sizes)
-    first = np.cumsum(sizes) - np.asarray(sizes)
-    return np.arange(len(batch_N)) - first[batch_N], batch_N
+    first_N = (np.cumsum(sizes) - np.asarray(sizes))[batch_N]
+    by_kind_N = np.lexsort((kind_N, batch_N))
+    back_N = np.argsort(by_kind_N)
+    counts = np.bincount(batch_N * kinds + kind_N, minlength=len(sizes) * kinds).reshape(len(sizes), kinds)
+    columns = (by_kind_N - first_N, back_N - first_N, given_N[by_kind_N].astype(np.float32))
+    order, back, given = (torch.split(torch.from_numpy(column).to(device), list(sizes)) for column in columns)
+    return map(partial(_Stage, operations), order, back, counts.tolist(), given)
+
+
+def _apply(stages: Sequence[_Stage], image_BCHW: torch.Tensor) -> torch.Tensor:
+    """Two copies of the whole batch for each stage, which is faster than to put some images back in their places."""
+    for stage in stages:
+        image_BCHW = image_BCHW.index_select(0, stage.order_B)
+        pieces = (torch.split(whole, stage.counts) for whole in (image_BCHW, stage.given_B))
+        for piece, given, operation in zip(*pieces, stage.operations, strict=False):
+            if len(piece):
+                piece.copy_(operation(piece, given))
+        image_BCHW = image_BCHW.index_select(0, stage.back_B)
+    return image_BCHW

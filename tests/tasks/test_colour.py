@@ -39,7 +39,7 @@ for bits in (1, 4, 7, 8):
     CASES.append(
         (f"posterize {bits}", lambda x, b=bits: _colour.posterize(x, b), lambda i, b=bits: ImageOps.posterize(i, b), 0)
     )
-for level in (0.0, 100.0, 178.5, 255.0):
+for level in (0, 100, 179, 255):
     CASES.append(
         (f"solarize {level}", lambda x, t=level: _colour.solarize(x, t), lambda i, t=level: ImageOps.solarize(i, t), 0)
     )

@@ -262,6 +262,20 @@ def test_a_split_without_images_is_refused() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
+def test_no_batch_but_the_first_waits_for_the_gpu() -> None:
+    task = build(**EVERYTHING)
+    task.to(torch.device("cuda"))
+    batches = task.batches("train", 32, torch.Generator().manual_seed(0))
+    next(batches)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        assert len(list(batches)) == 4
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_batches_are_the_same_on_a_gpu() -> None:
     here, there = build(**EVERYTHING), build(**EVERYTHING)
     there.to(torch.device("cuda"))

@@ -1,5 +1,7 @@
 """RandAugment: each image gets its own operations in order, and nobody else's."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -37,7 +39,7 @@ def one_by_one(step: RandAugment, image: torch.Tensor, names: list[str], signed:
         elif name == "posterize":
             batch = _colour.posterize(batch, 8 - round(4 * abs(strength)))
         elif name == "solarize":
-            batch = _colour.solarize(batch, 255 * (1 - abs(strength)))
+            batch = _colour.solarize(batch, math.ceil(255 * (1 - abs(strength))))
         elif name in COLOURS:
             batch = getattr(_colour, name)(batch, factor)
         else:
