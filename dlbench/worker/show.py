@@ -33,7 +33,7 @@ def show_model(
         raise UsageError(f"model {name!r} has no preset {preset!r}; it has {', '.join(module.PRESETS) or 'none'}")
     checked = check_params(catalog, "models", name, preset, params)
     if checked["errors"]:
-        raise UsageError("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['message']}" for e in checked["errors"]))
+        raise UsageError("; ".join(map(_told, checked["errors"])))
     signature = signature or module.signature(preset)
     if not module.accepts(signature):
         raise UsageError(f"model {name!r} is not made for {signature}")
@@ -50,6 +50,12 @@ def show_model(
         "params": checked["params"],
         "presets": sorted(module.PRESETS),
     }
+
+
+def _told(problem: Mapping[str, Any]) -> str:
+    """Where, unless it is the parameters as a whole, and what."""
+    where = [".".join(map(str, problem["loc"]))] if problem["loc"] else []
+    return ": ".join([*where, problem["message"].removeprefix("Value error, ")])
 
 
 def example_batch(signature: Signature) -> dict[str, torch.Tensor]:

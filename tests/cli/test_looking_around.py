@@ -156,6 +156,7 @@ def test_show_explains_tasks_and_datasets(terminal: Terminal) -> None:
         ("show model lstm hidden_size", "'hidden_size' is not KEY=VALUE"),
         ("show model lstm preset=nothing", "nothing"),
         ("show model lstm hidden_size=[1", "hidden_size"),
+        ("show model transformer heads=3", "hidden_size 64 cannot be shared evenly by heads 3"),
     ],
 )
 def test_show_refuses_what_is_not_there(terminal: Terminal, line: str, complaint: str) -> None:
