@@ -9,6 +9,7 @@ from dlbench.catalog import Catalog
 from dlbench.contracts import ModelModule, Task, TaskModule
 from dlbench.errors import Unsupported
 from dlbench.schema.job import Job, Work
+from dlbench.worker.allocator import keep_freed_memory
 from dlbench.worker.arrange import arrange
 from dlbench.worker.data import BoundDataset
 from dlbench.worker.precision import Precision
@@ -78,6 +79,7 @@ def set_up(work: Work) -> Bench:
     """Threads, device, precision, determinism, seeds, data, task."""
     job = work.job
     set_threads(job.threads)
+    keep_freed_memory()
     device = pick_device(job.device)
     precision = Precision(job.precision, device)
     make_deterministic(device, job.threads)  # in cost jobs too: what is trained is what is measured

@@ -1,6 +1,5 @@
 """One model on one device, ready to be stepped through a phase while meters look on."""
 
-import ctypes
 import gc
 import itertools
 import math
@@ -11,12 +10,10 @@ import torch
 
 from dlbench.contracts import Batch
 from dlbench.errors import Unsupported
+from dlbench.worker.allocator import give_back_freed_memory
 from dlbench.worker.build import Bench
 from dlbench.worker.seeds import generator
 from dlbench.worker.step import TrainStep
-
-LIBC = ctypes.CDLL(None)
-"""The C library of this process; glibc's can give freed memory back to the system."""
 
 MOST_BATCHES = 32
 """So many real batches are drawn once and cycled through: the data path is no part of a model's cost."""
@@ -25,8 +22,7 @@ MOST_BATCHES = 32
 def memory_in_use(device: torch.device) -> int:
     """Bytes that are in use now: allocated on a CUDA device, resident in this process on the CPU."""
     gc.collect()
-    if hasattr(LIBC, "malloc_trim"):
-        LIBC.malloc_trim(0)  # what is free must not count as in use, nor be used again unseen
+    give_back_freed_memory()  # what is free must not count as in use, nor be used again unseen
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         return torch.cuda.memory_allocated(device)

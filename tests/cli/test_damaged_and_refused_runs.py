@@ -86,5 +86,20 @@ def test_output_that_cannot_be_written_ends_plainly(again: Terminal, where: str,
     assert done.stderr.count("\n") == bool(said)
 
 
+def test_a_job_that_no_room_is_left_for_costs_only_itself(terminal: Terminal) -> None:
+    models = ["two_layer", {"model": "two_layer", "label": "large", "params": {"hidden": 8192}}]
+    suite = terminal.write(models=models, train={"steps": 2, "checkpoint": True})
+    room = f"ulimit -f 64; exec {sys.executable} -m dlbench run {suite} {' '.join(QUIET)}"  # 64 KiB a file
+    done = subprocess.run(
+        ["bash", "-c", room], cwd=terminal.folder, env=terminal.environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "1 failed, 1 ok" in done.stderr
+    statuses = {record["label"]: (record["status"], record["reason"]) for record in terminal.records()}
+    assert statuses["two_layer"] == ("ok", None)
+    assert "writ" in statuses["large"][1]
+
+
 def test_a_port_that_is_none_is_refused(terminal: Terminal) -> None:
     assert "65535" in terminal("ui", "--port", "99999999", code=2).err

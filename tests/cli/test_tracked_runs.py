@@ -1,6 +1,8 @@
 """Runs and MLflow: without it, with a server that is silent, and brought in later."""
 
+import os
 import shutil
+import signal
 import socket
 import sqlite3
 import threading
@@ -10,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from terminal import Finished, Terminal
+from terminal import PATIENCE_S, Finished, Terminal
 
 BLOCKER = '''\
 """Run at the start of every interpreter: in this one, mlflow is not installed."""
@@ -86,6 +88,17 @@ def test_silent_server_is_not_waited_for_and_sync_brings_all(
     with closing(sqlite3.connect(terminal.folder / "late.db")) as database:
         jobs = database.execute("select value from tags where key = 'dlbench.job_id'").fetchall()
     assert [job for (job,) in jobs].count(record["id"]) == 1
+
+
+def test_ctrl_c_while_mlflow_is_waited_for_leaves_the_rest_to_sync(silent: str, terminal: Terminal) -> None:
+    run = terminal.start("run", terminal.write(), "--no-report", MLFLOW_TRACKING_URI=silent)
+    assert run.stderr is not None
+    while "waiting for MLflow to take 2 runs" not in (line := run.stderr.readline()):
+        assert line, "the run ended without waiting"
+    os.killpg(run.pid, signal.SIGINT)
+    _, err = run.communicate(timeout=PATIENCE_S)
+    assert (run.returncode, err) == (130, "interrupted while MLflow took runs; `dlbench sync` brings the rest in\n")
+    assert [record["status"] for record in terminal.records()] == ["ok"]
 
 
 def test_sync_of_a_server_that_is_not_there_says_so(finished: Finished) -> None:
