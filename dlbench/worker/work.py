@@ -1,6 +1,7 @@
 """One job, alone in its process: read job.json, do it, write record.json whatever happens."""
 
 import hashlib
+import io
 import time
 import traceback
 import warnings
@@ -130,7 +131,9 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
     card = model_card(todo, model, findings.metrics, findings.sizes)
     (jobdir.artifacts / "model_card.md").write_text(card, encoding="utf-8")
     if job.train.checkpoint:
-        torch.save(model.state_dict(), jobdir.path / "checkpoint.pt")
+        weights = io.BytesIO()  # torch hides why a file cannot be written, such as that the disk is full
+        torch.save(model.state_dict(), weights)
+        (jobdir.path / "checkpoint.pt").write_bytes(weights.getbuffer())
 
 
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED")

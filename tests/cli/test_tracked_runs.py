@@ -90,13 +90,16 @@ def test_silent_server_is_not_waited_for_and_sync_brings_all(
     assert [job for (job,) in jobs].count(record["id"]) == 1
 
 
-def test_ctrl_c_while_mlflow_is_waited_for_leaves_the_rest_to_sync(silent: str, terminal: Terminal) -> None:
-    run = terminal.start("run", terminal.write(), "--no-report", MLFLOW_TRACKING_URI=silent)
-    assert run.stderr is not None
-    while "waiting for MLflow to take 2 runs" not in (line := run.stderr.readline()):
-        assert line, "the run ended without waiting"
-    os.killpg(run.pid, signal.SIGINT)
-    _, err = run.communicate(timeout=PATIENCE_S)
+def test_ctrl_c_while_mlflow_is_waited_for_leaves_the_rest_to_sync(finished: Finished, terminal: Terminal) -> None:
+    shutil.copy(finished.terminal.folder / "mlflow.db", terminal.folder / "mlflow.db")
+    with closing(sqlite3.connect(terminal.folder / "mlflow.db", isolation_level=None)) as somebody_else:
+        somebody_else.execute("begin exclusive")
+        run = terminal.start("run", terminal.write(), "--no-report")
+        assert run.stderr is not None
+        while "waiting for MLflow to take 2 runs" not in (line := run.stderr.readline()):
+            assert line, run.communicate()
+        os.killpg(run.pid, signal.SIGINT)
+        _, err = run.communicate(timeout=PATIENCE_S)
     assert (run.returncode, err) == (130, "interrupted while MLflow took runs; `dlbench sync` brings the rest in\n")
     assert [record["status"] for record in terminal.records()] == ["ok"]
 
