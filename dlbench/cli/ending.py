@@ -122,7 +122,8 @@ class Ending:
             raise typer.Exit(128 + SIGINT) from None
         self._keep()
         if self.mirror is not None:
-            self._finish_mirror(self.mirror, outcome.interrupted)
+            mirror, self.mirror = self.mirror, None  # it is finished once, whatever comes
+            self._finish_mirror(mirror, outcome.interrupted)
         if fault is not None:
             raise fault
 

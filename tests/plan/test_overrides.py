@@ -84,7 +84,7 @@ def test_an_override_leaves_the_other_uses_of_an_alias_alone(tmp_path: Path) -> 
         ("train..lr=1", "override 'train..lr=1' must look like key.path=value, such as train.epochs=1."),
         (
             "models.nett.layers=1",
-            "override 'models.nett.layers=1' models has no item 'nett'. Did you mean 'net' or 'resnet'?",
+            "override 'models.nett.layers=1' models has no item 'nett'. Did you mean 'net'?",
         ),
         ("models.7.label=a", "override 'models.7.label=a' models has no item 7; it has 3, counted from 0."),
         ("name.x=1", "override 'name.x=1' name is 's', there is nothing below it to set."),
