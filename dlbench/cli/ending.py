@@ -107,12 +107,12 @@ class Ending:
             Exit: Ctrl-C came while the report was written, or while MLflow was waited for.
         """
         counts = ", ".join(f"{n} {status}" for status, n in sorted(outcome.counts.items()))
-        say(f"{self.suite.name}: {counts}; {count(len(outcome.made), 'attempt')} in {duration(outcome.seconds)}")
-        if self.mirror is not None:
-            self.mirror.drain()  # it writes what it has while the report is made
-        self.invocation = self.invocation.model_copy(update={"ended_at": datetime.now(UTC)})
         fault: EnvironmentFault | None = None
         try:
+            say(f"{self.suite.name}: {counts}; {count(len(outcome.made), 'attempt')} in {duration(outcome.seconds)}")
+            if self.mirror is not None:
+                self.mirror.drain()  # it writes what it has while the report is made
+            self.invocation = self.invocation.model_copy(update={"ended_at": datetime.now(UTC)})
             if not outcome.interrupted:
                 self._found(how)
         except EnvironmentFault as error:
