@@ -94,8 +94,9 @@ def test_a_closed_terminal_ends_a_run_gracefully(terminal: Terminal) -> None:
     assert statuses(terminal) == {"interrupted": 1}
 
 
-def test_ctrl_c_while_planning_runs_nothing(terminal: Terminal) -> None:
-    run = terminal.start("run", terminal.write(), *QUIET)
+def test_ctrl_c_while_planning_runs_nothing(terminal: Terminal, tmp_path: Path) -> None:
+    # With nothing cached, the plan waits for torch to be imported: time enough.
+    run = terminal.start("run", terminal.write(), *QUIET, XDG_CACHE_HOME=str(tmp_path / "empty"))
     while not (terminal.folder / ".dlbench" / "lock").exists():
         time.sleep(0.005)
     time.sleep(0.05)
