@@ -4,6 +4,7 @@ The 60,000 training images lose 5,000, drawn by a fixed permutation, to the vali
 are the test split.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,9 +15,25 @@ from dlbench.datasets._cuts import cuts
 from dlbench.datasets._gzip import damaged, stamp
 from dlbench.datasets._idx import read_idx
 from dlbench.datasets._images import Images
+from dlbench.schema.data import DataFile
 
+NAMES = tuple(f"{prefix}-{kind}-ubyte.gz" for prefix in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 TRAIN, VALIDATION, TEST = 55_000, 5_000, 10_000
 SIZE_PX = 28
+
+
+def published(folder: str, base: str, digests: Sequence[tuple[str, str, int]]) -> tuple[DataFile, ...]:
+    """The four files of a dataset.
+
+    Args:
+        folder: the dataset's.
+        base: official address of the folder, with its last slash.
+        digests: SHA-256, MD5 and bytes of training images, training labels, test images, test labels.
+    """
+    return tuple(
+        DataFile(folder=folder, name=name, url=base + name, sha256=sha256, md5=md5, size=size)
+        for name, (sha256, md5, size) in zip(NAMES, digests, strict=True)
+    )
 
 
 def read(split: str, root: Path, classes: tuple[str, ...], dataset: str) -> Images:

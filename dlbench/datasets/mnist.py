@@ -6,47 +6,34 @@
 from pathlib import Path
 
 from dlbench.datasets._images import Images
-from dlbench.datasets._mnist_files import read
+from dlbench.datasets._mnist_files import published, read
 from dlbench.schema import base
-from dlbench.schema.data import DataFile
 
 REVISION = 1
 TASKS = ("image_classification",)
 
 _BASE = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-FILES = (
-    DataFile(
-        folder="mnist",
-        name="train-images-idx3-ubyte.gz",
-        url=_BASE + "train-images-idx3-ubyte.gz",
-        sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        md5="f68b3c2dcbeaaa9fbdd348bbdeb94873",
-        size=9_912_422,
-    ),
-    DataFile(
-        folder="mnist",
-        name="train-labels-idx1-ubyte.gz",
-        url=_BASE + "train-labels-idx1-ubyte.gz",
-        sha256="3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        md5="d53e105ee54ea40749a09fcbcd1e9432",
-        size=28_881,
-    ),
-    DataFile(
-        folder="mnist",
-        name="t10k-images-idx3-ubyte.gz",
-        url=_BASE + "t10k-images-idx3-ubyte.gz",
-        sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        md5="9fb629c4189551a2d022fa330f9573f3",
-        size=1_648_877,
-    ),
-    DataFile(
-        folder="mnist",
-        name="t10k-labels-idx1-ubyte.gz",
-        url=_BASE + "t10k-labels-idx1-ubyte.gz",
-        sha256="f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-        md5="ec29112dd5afa0611ce80d1b7f02629c",
-        size=4_542,
-    ),
+FILES = published(
+    "mnist",
+    _BASE,
+    [
+        (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            9_912_422,
+        ),
+        (
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            28_881,
+        ),
+        (
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "9fb629c4189551a2d022fa330f9573f3",
+            1_648_877,
+        ),
+        ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", "ec29112dd5afa0611ce80d1b7f02629c", 4_542),
+    ],
 )
 
 CLASSES = tuple("0123456789")

@@ -1,15 +1,19 @@
-"""Scores of a classifier, and what of its answers is kept; knows no input.
+"""What every classification task shares: loss, predictions, scores, what of the answers is kept. Knows no input.
 
-Shapes: N examples, C classes.
+Shapes: N examples, B of a batch, C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
+from dlbench.contracts import Batch
 from dlbench.schema.metric import Metric
+from dlbench.schema.signature import Classes, Input, Signature
 
 BINS = 15
 """Bins of equal width for the expected calibration error, as in Guo et al. 2017."""
@@ -19,6 +23,58 @@ TOP = 5
 MOST_WITHOUT_TOP = 10
 """With ten classes or fewer, guessing already finds half of the targets among its top 5, and a trained model finds
 nearly all: the score would not tell models apart."""
+
+
+class Labelled(Protocol):
+    """Examples of one split, in memory, each with its class."""
+
+    target: torch.Tensor
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> None:
+        """Move everything to the device."""
+
+
+Split = TypeVar("Split", bound=Labelled)
+
+
+class Classification(Generic[Split]):
+    """A task over labelled splits, but for how their batches are made.
+
+    Args:
+        splits: split → examples.
+        classes: names of the classes.
+        input: what a model reads, all sizes known.
+    """
+
+    def __init__(self, splits: Mapping[str, Split], classes: tuple[str, ...], input: Input) -> None:
+        self.splits = splits
+        self.classes = classes
+        self.sizes = {split: len(examples) for split, examples in splits.items()}
+        self.signature = Signature(input=input, output=Classes(classes=len(classes)))
+
+    def to(self, device: torch.device) -> None:
+        """Move every split to the device."""
+        for examples in self.splits.values():
+            examples.to(device)
+
+    def loss(self, output: torch.Tensor, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
+        """Mean cross entropy of logits (B, C), in nats; the target is an index (B,) or shares (B, C)."""
+        return functional.cross_entropy(output.float(), batch["target"], label_smoothing=label_smoothing)
+
+    def predict(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """Log-probabilities, (B, C) float32."""
+        logits_BC: torch.Tensor = model(batch)
+        return functional.log_softmax(logits_BC.float(), dim=1)
+
+    def score(self, predictions: torch.Tensor, split: str) -> list[Metric]:
+        """Accuracy, macro-F1, calibration error and perhaps top-5 of log-probabilities (N, C)."""
+        return scores(predictions, self.splits[split].target, self.classes)
+
+    def keep(self, predictions: torch.Tensor, split: str) -> dict[str, NDArray[np.generic]]:
+        """Columns `target`, `predicted` and `probability`."""
+        return kept(predictions, self.splits[split].target)
 
 
 def scores(log_probability_NC: torch.Tensor, target_N: torch.Tensor, classes: Sequence[str]) -> list[Metric]:

@@ -16,12 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch.nn import functional
 
 from dlbench.contracts import Batch, Dataset
 from dlbench.errors import DataError
 from dlbench.schema import base
-from dlbench.schema.metric import Metric
 from dlbench.schema.signature import Classes, Image, Signature
 from dlbench.tasks import _augment, _classification
 from dlbench.tasks._images import ResidentImages, resized, statistics
@@ -62,7 +60,7 @@ class ImageExamples(Protocol):
         """Names of the classes."""
 
 
-class ImageClassification:
+class ImageClassification(_classification.Classification[ResidentImages]):
     """The task over a dataset, in memory, on one device.
 
     Args:
@@ -83,21 +81,11 @@ class ImageClassification:
         std: NDArray[np.float64],
         params: Params,
     ) -> None:
-        self.splits = splits
-        self.classes = classes
-        self.sizes = {split: len(images) for split, images in splits.items()}
         channels, height, width = shape
-        self.signature = Signature(
-            input=Image(channels=channels, height=height, width=width), output=Classes(classes=len(classes))
-        )
+        super().__init__(splits, classes, Image(channels=channels, height=height, width=width))
         self._normalize = _augment.Normalize(torch.from_numpy(mean), torch.from_numpy(std))
         self._steps = _steps(params, self._normalize, torch.from_numpy(mean.round().astype(np.uint8)), height, width)
         self._mixup = _augment.Mixup(params.mixup, len(classes)) if params.mixup else None
-
-    def to(self, device: torch.device) -> None:
-        """Move every split to the device."""
-        for images in self.splits.values():
-            images.to(device)
 
     def batches(self, split: str, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
         """Batches of a split; see `ResidentImages.batches`. Shuffled training batches, and no others, are augmented."""
@@ -105,23 +93,6 @@ class ImageClassification:
         if split == "train" and generator is not None:
             return images.batches(batch_size, generator, self._steps, self._mixup)
         return images.batches(batch_size, generator, (self._normalize,))
-
-    def loss(self, output: torch.Tensor, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Mean cross entropy of logits (B, C), in nats; the target is an index (B,) or shares (B, C)."""
-        return functional.cross_entropy(output.float(), batch["target"], label_smoothing=label_smoothing)
-
-    def predict(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        """Log-probabilities, (B, C) float32."""
-        logits_BC: torch.Tensor = model(batch)
-        return functional.log_softmax(logits_BC.float(), dim=1)
-
-    def score(self, predictions: torch.Tensor, split: str) -> list[Metric]:
-        """Accuracy, macro-F1, calibration error and perhaps top-5 of log-probabilities (N, C)."""
-        return _classification.scores(predictions, self.splits[split].target, self.classes)
-
-    def keep(self, predictions: torch.Tensor, split: str) -> dict[str, NDArray[np.generic]]:
-        """Columns `target`, `predicted` and `probability`."""
-        return _classification.kept(predictions, self.splits[split].target)
 
 
 def _steps(

@@ -12,11 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch.nn import functional
 
 from dlbench.contracts import Batch, Dataset
 from dlbench.schema import base
-from dlbench.schema.metric import Metric
 from dlbench.schema.signature import Classes, Signature, Tokens
 from dlbench.tasks import _classification, _tokens
 from dlbench.tasks._prepared import Arrays, prepared
@@ -56,7 +54,7 @@ class TextExamples(Protocol):
         """Natural language; otherwise symbols with spaces between them."""
 
 
-class TextClassification:
+class TextClassification(_classification.Classification[Sequences]):
     """The task over a dataset, in memory, on one device.
 
     Args:
@@ -66,39 +64,12 @@ class TextClassification:
     """
 
     def __init__(self, splits: Mapping[str, Sequences], classes: tuple[str, ...], vocabulary: int) -> None:
-        self.splits = splits
-        self.classes = classes
-        self.sizes = {split: len(sequences) for split, sequences in splits.items()}
         longest = max(sequences.longest for sequences in splits.values())
-        self.signature = Signature(
-            input=Tokens(vocabulary=vocabulary, length=longest), output=Classes(classes=len(classes))
-        )
-
-    def to(self, device: torch.device) -> None:
-        """Move every split to the device."""
-        for sequences in self.splits.values():
-            sequences.to(device)
+        super().__init__(splits, classes, Tokens(vocabulary=vocabulary, length=longest))
 
     def batches(self, split: str, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
         """Batches of similar lengths; see `Sequences.batches`."""
         return self.splits[split].batches(batch_size, generator)
-
-    def loss(self, output: torch.Tensor, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Mean cross entropy of logits (B, C), in nats."""
-        return functional.cross_entropy(output.float(), batch["target"], label_smoothing=label_smoothing)
-
-    def predict(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        """Log-probabilities, (B, C) float32."""
-        logits_BC: torch.Tensor = model(batch)
-        return functional.log_softmax(logits_BC.float(), dim=1)
-
-    def score(self, predictions: torch.Tensor, split: str) -> list[Metric]:
-        """Accuracy, macro-F1 and calibration error of log-probabilities (N, C)."""
-        return _classification.scores(predictions, self.splits[split].target, self.classes)
-
-    def keep(self, predictions: torch.Tensor, split: str) -> dict[str, NDArray[np.generic]]:
-        """Columns `target`, `predicted` and `probability`."""
-        return _classification.kept(predictions, self.splits[split].target)
 
 
 def outline(params: Params) -> Signature:
