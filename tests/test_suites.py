@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlbench.plan.smoke import COST_BATCH, QUICK, STEPS, smoke
+from dlbench.plan.smoke import BATCH, COST_BATCH, QUICK, STEPS, smoke
 from dlbench.schema.suite import CostSettings, ModelEntry, Suite, TaskEntry
 
 ROOT = Path(__file__).parents[1]
@@ -38,14 +38,14 @@ def test_smoke_takes_one_small_job_of_each_kind() -> None:
             TaskEntry(name="t", models=(ModelEntry(name="m", train={"lr": 1.0, "seconds": 9}),), train={"epochs": 9}),
         ),
         models=(ModelEntry(name="n", vary={"train.epochs": (1, 2), "model.size": (3, 4)}),),
-        train={"epochs": 100, "target": 0.9, "patience": 3, "optimizer": "sgd"},
+        train={"epochs": 100, "batch_size": 256, "target": 0.9, "patience": 3, "optimizer": "sgd"},
         vary={"train.steps": (10, 20), "precision": ("fp32", "bf16")},
         seeds=(3, 4, 5),
         cost=CostSettings(batch_sizes=(64, 512), phases=("train", "infer"), rounds=9),
         budget_s=60,
     )
     small = smoke(suite)
-    assert small.train == {"optimizer": "sgd", "steps": STEPS}
+    assert small.train == {"optimizer": "sgd", "steps": STEPS, "batch_size": BATCH}
     assert small.seeds == (3,)
     assert small.cost == CostSettings(batch_sizes=(COST_BATCH,), phases=("train", "infer"), **QUICK)
     assert small.budget_s is None

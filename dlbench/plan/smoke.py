@@ -5,21 +5,22 @@ from dlbench.schema.base import Json
 from dlbench.schema.suite import ModelEntry, Suite, TaskEntry
 
 STEPS = 3
+BATCH = 8
 QUICK = {"rounds": 1, "threads": 1, "limit_s": 0.1}
 """Of cost jobs only whether they can be done matters."""
 COST_BATCH = 2
-LEFT_OUT = (*BUDGETS, "target", "stop_at_target", "evaluate_every", "patience")
+LEFT_OUT = (*BUDGETS, "batch_size", "target", "stop_at_target", "evaluate_every", "patience")
 
 
 def smoke(suite: Suite) -> Suite:
-    """The same suite with one seed, three steps, one cost round; of what varies, the planner takes the first."""
+    """The same suite with one seed, three small steps, one cost round; of what varies, the planner takes the first."""
     small = suite.cost and min(COST_BATCH, *suite.cost.batch_sizes)
     cost = suite.cost and suite.cost.model_copy(update={**QUICK, "batch_sizes": (small,)})
     return suite.model_copy(
         update={
             "tasks": tuple(_task(task) for task in suite.tasks),
             "models": tuple(_model(model) for model in suite.models),
-            "train": {**_train(suite.train), "steps": STEPS},
+            "train": {**_train(suite.train), "steps": STEPS, "batch_size": BATCH},
             "vary": _unbudgeted(suite.vary),
             "seeds": suite.seeds[:1],
             "cost": cost,

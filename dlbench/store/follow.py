@@ -4,7 +4,8 @@
     stdout   one line at the end: a SyncReport
     stderr   whatever went wrong unexpectedly
 
-It waits without polling, works one run at a time and at low priority, and is gone within 2 s of its parent's death.
+It waits without polling, works one run at a time and at low priority, and ends with its parent. What is then
+half-written is completed by the next sync.
 """
 
 import argparse
@@ -21,9 +22,7 @@ from dlbench.errors import EnvironmentFault, StoreError
 from dlbench.store.folder import Store
 from dlbench.store.pending import ENDED, Item, Shelf
 from dlbench.store.sync import Busy, Session
-
-GRACE_S = 1.5
-"""What an orphan takes for itself, out of the 2 s that it may live."""
+from dlbench.worker.lifeline import die_with
 
 GATHER_S = 1.0
 """News is acted upon a little later: by then the next job has begun, and if it measures, this waits for another."""
@@ -64,9 +63,7 @@ class Inbox:
     def _read(self) -> None:
         for line in sys.stdin:
             self._lines.put(line)
-        # The parent is gone. What is half-written is completed by the next sync.
-        threading.Timer(GRACE_S, os._exit, [0]).start()
-        self._lines.put("end")
+        os._exit(1)  # the parent is gone
 
 
 def follow(store_root: Path, tracking_uri: str, suite: str, lock_dir: Path | None, inbox: Inbox) -> str:
@@ -109,8 +106,10 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("uri")
     parser.add_argument("suite")
+    parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--lock-dir", type=Path)
     arguments = parser.parse_args()
+    die_with(arguments.parent)  # at low priority beside busy workers, the thread that reads may be heard seconds late
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when this ends
     os.nice(NICE)
     try:

@@ -36,6 +36,8 @@ LOOK_S = 0.5
 class Mirror:
     """The process beside a run. Make one when a plan has something to run; `finish` it in any case.
 
+    Make it in a thread that lives as long as the run: the process ends with it.
+
     Args:
         store: the run's store.
         uri: absolute tracking URI (`address.tracking_uri`).
@@ -50,7 +52,16 @@ class Mirror:
         self._lock_dir = lock_dir
         self.log = store.root / "mlflow" / "follow.log"
         self.log.parent.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "dlbench.store.follow", str(store.root), uri, suite]
+        command = [
+            sys.executable,
+            "-m",
+            "dlbench.store.follow",
+            str(store.root),
+            uri,
+            suite,
+            "--parent",
+            str(os.getpid()),
+        ]
         if lock_dir is not None:
             command += ["--lock-dir", str(lock_dir)]
         with open(self.log, "wb") as log:

@@ -24,11 +24,20 @@ def hold_on(lifeline: int, parent: int) -> None:
         lifeline: the pipe's read end.
         parent: id of the process that forked this one.
     """
+    die_with(parent)
+    threading.Thread(target=_end_with, args=(lifeline,), name="lifeline", daemon=True).start()
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when the parent ends: no thread of ours has to get a turn for that.
+
+    Args:
+        parent: id of the process whose main thread started this one. Elsewhere than on Linux nothing is done.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it ended before the kernel was asked
         os._exit(1)
-    threading.Thread(target=_end_with, args=(lifeline,), name="lifeline", daemon=True).start()
 
 
 def _end_with(lifeline: int) -> None:

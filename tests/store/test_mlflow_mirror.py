@@ -24,6 +24,8 @@ from dlbench.store.sync import QUIET, SyncReport, sync
 from dlbench.store.ui import ui_command, ui_environment
 from dlbench.worker.lock import machine_lock
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of mlflow about its own dependencies
+
 LINES = [entry("lstm", 0), entry("lstm", 1), entry("lstm", cost=1)]
 
 
