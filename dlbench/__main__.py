@@ -3,9 +3,12 @@
 import errno
 import os
 import sys
+from typing import NoReturn
 
 PIPE_CLOSED = 141
 """What a shell shows of a program that SIGPIPE ended."""
+
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -23,8 +26,10 @@ def main() -> None:
         complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _interrupted()
     except SystemExit as error:
+        if error.code == INTERRUPTED:
+            _interrupted()
         if isinstance(error.__context__, BrokenPipeError):  # typer saw it first, and says 1
             sys.exit(PIPE_CLOSED)
         raise
@@ -37,6 +42,13 @@ def main() -> None:
         _silence()
         complain(f"no room is left to write to: {error.strerror}")
         sys.exit(EnvironmentFault.exit_code)
+
+
+def _interrupted() -> NoReturn:
+    """Say 130, always: Python would end itself by the signal if that came within an `exec`, as in an import."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(INTERRUPTED)
 
 
 def _silence() -> None:

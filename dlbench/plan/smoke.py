@@ -6,7 +6,7 @@ from dlbench.schema.suite import ModelEntry, Suite, TaskEntry
 
 STEPS = 3
 BATCH = 8
-QUICK = {"rounds": 1, "threads": 1, "limit_s": 0.1}
+QUICK = {"rounds": 1, "threads": 1, "limit_s": 0.02}
 """Of cost jobs only whether they can be done matters."""
 COST_BATCH = 2
 LEFT_OUT = (*BUDGETS, "batch_size", "target", "stop_at_target", "evaluate_every", "patience")

@@ -79,5 +79,5 @@ def _warm_up(rig: PhaseRig) -> None:
     for number, batch in enumerate(itertools.cycle(rig.batches), start=1):
         rig.step(batch)
         rig.synchronize()
-        if number >= LEAST_WARM_UP_STEPS and rig.clock() - began >= WARM_UP_S:
+        if number >= LEAST_WARM_UP_STEPS and rig.clock() - began >= min(WARM_UP_S, rig.limit_s):
             return

@@ -10,7 +10,7 @@ from subprocess import Popen
 
 from terminal import PATIENCE_S, QUIET, Terminal
 
-STEPS = 4000
+STEPS = 2500
 """Of each job: about a second of work, so that signals meet a job in the middle."""
 
 
@@ -103,8 +103,7 @@ def test_ctrl_c_while_planning_runs_nothing(terminal: Terminal, tmp_path: Path) 
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=PATIENCE_S)
     assert err == "interrupted; nothing was run\n"
-    # Python ends itself by the signal when that came within an `exec`, as in an import; a shell says 130 to both.
-    assert run.returncode in (130, -signal.SIGINT)
+    assert run.returncode == 130
     assert not (terminal.folder / ".dlbench").exists()
 
 
