@@ -66,17 +66,21 @@ def joined(result: "Result", suite: str) -> dict[str, object]:
 
 
 def table(results: "Results", arena: "Arena") -> "Table":
-    """One task on one dataset: a row for each contender, the best first."""
+    """One task on one dataset: a row for each contender, the best first; empty columns are left out."""
     from rich.table import Table
 
     from dlbench.analyze.verdict import score_name
 
     sizes = arena.batch_sizes
     speeds = [f"infer/s, batch {size}" for size in sizes]
-    table = Table("model", score_name(arena), "n", "against baseline", *speeds, "parameters", title=arena.title)
+    headings = ["model", score_name(arena), "n", "against baseline", *speeds, "parameters"]
     ranked = list(arena.ranked)
-    for contender in ranked + [c for c in arena.contenders if c not in ranked]:
-        table.add_row(*_row(results, arena, contender, sizes))
+    ordered = ranked + [c for c in arena.contenders if c not in ranked]
+    rows = [_row(results, arena, contender, sizes) for contender in ordered]
+    known = [place for place in range(len(headings)) if any(row[place] for row in rows)]
+    table = Table(*(headings[place] for place in known), title=arena.title)
+    for row in rows:
+        table.add_row(*(row[place] for place in known))
     return table
 
 
@@ -87,7 +91,8 @@ def _row(results: "Results", arena: "Arena", contender: "Contender", sizes: tupl
 
     values = contender.values(arena.score.name) if arena.score else {}
     comparison = results.comparison(contender)
-    verdict = "baseline" if contender.label == results.baseline_label(arena) else ""
+    is_baseline = contender.label == results.baseline_label(arena) and len(arena.contenders) > 1
+    verdict = "baseline" if is_baseline else ""
     cells = [
         contender.name,
         score_text(arena, contender) if values else "no result",

@@ -71,10 +71,11 @@ def _table(results: Results, arena: Arena) -> Table | Text:
 def _caption(results: Results, arena: Arena) -> str:
     parts = ["Scores are means over seeds ± half a 95 % t interval; costs are medians over rounds."]
     baseline = results.baseline_label(arena)
-    if arena.score is not None and baseline is not None:
+    compared = arena.score is not None and len(arena.contenders) > 1
+    if compared and baseline is not None:
         declared = "the declared baseline" if results.suite.report.baseline else "the suite's first model"
         parts.append(f"Verdicts are against {baseline}, {declared}, paired over common seeds, Holm-corrected.")
-    elif arena.score is not None:
+    elif compared:
         parts.append(f"The declared baseline {results.suite.report.baseline} is not among these contenders.")
     if len({contender.precision for contender in arena.contenders}) > 1:
         parts.append("Another precision is compared with the same model at the suite's own precision.")
@@ -263,10 +264,11 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
             },
         },
     ]
+    counted = "one contender" if len(shown) == 1 else f"{len(shown)} contenders"
     return Figure(
         name=f"scores_{arena.anchor}",
         title=f"{name.capitalize()} of every seed",
-        alt=f"Dot plot of the {name} of every seed of {len(shown)} contenders on {arena.title}, with means.",
+        alt=f"Dot plot of the {name} of every seed of {counted} on {arena.title}, with means.",
         caption="A dot is a seed; the upright mark is the mean and the bar its 95 % interval.",
         spec=_charts.chart(rows, layers),
         height_px=max(70, 34 * len(shown)),

@@ -1,3 +1,3 @@
 """Raised when a change to the worker changes results; part of every job id, so that old results are not reused."""
 
-REVISION = 2
+REVISION = 3

@@ -27,8 +27,12 @@ from typing import Any
 from dlbench.errors import DlbenchError
 from dlbench.worker.lifeline import hold_on, holding_on
 
-PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
-"""Threads that wait for others sleep instead of spinning; must be set before torch loads its OpenMP."""
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+"""Threads that wait for others spin for some microseconds, then sleep; must be set before torch loads its OpenMP.
+
+Small steps have many short waits, in which going to sleep costs more than the wait; beside a busy neighbour, long
+spinning keeps the very thread from its core that is waited for. `tests/benchmarks/bench_waiting.py` measures both.
+"""
 
 NO_CUDA = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """Asking torch whether there is a GPU must not start CUDA here: it would be dead in every child."""
@@ -289,7 +293,7 @@ def main(argument: str) -> None:
     options = json.loads(argument)
     lifeline = options["lifeline"]
     os.set_inheritable(lifeline, False)
-    os.environ.update(PASSIVE_WAITING | NO_CUDA | SINGLE_THREADED)
+    os.environ.update(WAITING | NO_CUDA | SINGLE_THREADED)
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever a module prints must not be taken for an answer
     with holding_on(lifeline):

@@ -18,6 +18,8 @@ def test_table_has_a_row_for_each_contender(finished: Finished) -> None:
     assert all("n = 2" in row for row in rows)
     assert "accuracy" in said.out
     assert "infer/s, batch 8" in said.out
+    assert "parameters" in said.out
+    assert "against baseline" in said.out
     assert said.err == ""
 
 
@@ -53,6 +55,8 @@ def test_what_has_not_run_yet_is_counted(terminal: Terminal) -> None:
     fill(terminal.folder / suite, terminal.folder / ".dlbench", status=lambda e: "ok" if e.job.seed == 0 else None)
     said = terminal("results", "tiny")
     assert "3 jobs have not run yet" in said.err
+    assert "parameters" not in said.out  # only cost jobs count them
+    assert "baseline" not in said.out.splitlines()[-2]  # there is nothing to compare it with
     assert [record["seed"] for record in terminal.records()] == [0]
 
 
