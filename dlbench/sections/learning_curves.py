@@ -52,11 +52,10 @@ def _figures(results: Results, arena: Arena) -> list[Figure]:
         "number",
         "What training minimised, since the validation before, in nats. ",
     )
-    figures = []
-    for quantity, by_time in ((score, False), (score, True), (loss, False)):
+    figures: list[Figure] = []
+    for quantity, axes in ((score, (False, True)), (loss, (False,))):
         rows = _rows(results, arena, quantity.column)
-        if rows:
-            figures.append(_figure(results, arena, rows, quantity, by_time))
+        figures += [_figure(results, arena, rows, quantity, by_time) for by_time in axes if rows]
     return figures
 
 

@@ -31,8 +31,10 @@ def hold_on(lifeline: int, parent: int) -> None:
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when the parent ends: no thread of ours has to get a turn for that.
 
+    Elsewhere than on Linux this only ends the process if the parent is gone already.
+
     Args:
-        parent: id of the process whose main thread started this one. Elsewhere than on Linux nothing is done.
+        parent: id of the process that started this one, from a thread that lives as long as it.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -27,30 +27,14 @@ MEASURED_S = 4.0
 def measure(name: str, keep: bool) -> dict[str, float]:
     """Median milliseconds and mean page faults of a step, in this process."""
     import torch
+    from digit_steps import digit_steps
 
-    from dlbench.catalog import Catalog
-    from dlbench.schema.train import TrainSettings
-    from dlbench.tasks.image_classification import ImageClassification
     from dlbench.worker.allocator import keep_freed_memory
-    from dlbench.worker.data import BoundDataset
-    from dlbench.worker.precision import Precision
-    from dlbench.worker.step import TrainStep
 
     torch.set_num_threads(1)
     if keep:
         keep_freed_memory()
-    catalog = Catalog()
-    digits = catalog.load("datasets", "digits")
-    params = digits.Params(train_size=8 * BATCH, val_size=10, test_size=10)
-    module = catalog.load("tasks", "image_classification")
-    task: ImageClassification = module.build(
-        module.Params(image_size=28), BoundDataset(digits, params, None, "sha256:benchmark")
-    )
-    family = catalog.load("models", name)
-    torch.manual_seed(0)
-    model = family.build(family.Params(), task.signature).train()
-    step = TrainStep(task, model, TrainSettings(), Precision("fp32", torch.device("cpu")))
-    batches = list(task.batches("train", BATCH, torch.Generator().manual_seed(0)))
+    step, batches = digit_steps(name, {}, BATCH)
     for number in range(WARM_UP):
         step([batches[number]])
     times: list[float] = []

@@ -2,11 +2,11 @@
 
     python tests/benchmarks/bench_waiting.py [rounds]
 
-Training steps of a 784-64-10 perceptron and of a small convolutional network on 28×28 images, batch 128, a thread for
-each core. Each measurement is a process of its own, since OpenMP reads its settings once: sleeping at once
-(GOMP_SPINCOUNT=0), what dlbench sets (`dlbench.worker.warm.WAITING`), and OpenMP's own default. Prints, without and
-with a process that keeps one core busy, the throughput of each over that of sleeping at once, as the median over rounds
-with its range.
+Training steps of a 784-64-10 perceptron, a small convolutional network and an RNN that reads rows, on 28×28 images,
+batch 128, a thread for each core. Each measurement is a process of its own, since OpenMP reads its settings once:
+sleeping at once (GOMP_SPINCOUNT=0), what dlbench sets (`dlbench.worker.warm.WAITING`), and OpenMP's own default.
+Prints, without and with a process that keeps one core busy, the throughput of each over that of sleeping at once, as
+the median over rounds with its range.
 """
 
 import json
@@ -23,6 +23,7 @@ from dlbench.worker.warm import WAITING
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "784-64-10 perceptron": ("mlp", {"hidden_sizes": [64]}),
     "small convolutional network": ("cnn", {"stages": 2}),
+    "row-wise RNN": ("rnn", {}),
 }
 SETTINGS: dict[str, dict[str, str]] = {
     "sleeping at once": WAITING | {"GOMP_SPINCOUNT": "0"},
@@ -38,30 +39,13 @@ BUSY = "while True: pass"
 def measure(name: str) -> float:
     """Steps a second, in this process."""
     import torch
+    from digit_steps import digit_steps
 
-    from dlbench.catalog import Catalog
-    from dlbench.schema.train import TrainSettings
-    from dlbench.tasks.image_classification import ImageClassification
     from dlbench.worker.allocator import keep_freed_memory
-    from dlbench.worker.data import BoundDataset
-    from dlbench.worker.precision import Precision
-    from dlbench.worker.step import TrainStep
 
     torch.set_num_threads(os.cpu_count() or 1)
     keep_freed_memory()
-    catalog = Catalog()
-    digits = catalog.load("datasets", "digits")
-    params = digits.Params(train_size=8 * BATCH, val_size=10, test_size=10)
-    module = catalog.load("tasks", "image_classification")
-    task: ImageClassification = module.build(
-        module.Params(image_size=28), BoundDataset(digits, params, None, "sha256:benchmark")
-    )
-    model_name, settings = MODELS[name]
-    family = catalog.load("models", model_name)
-    torch.manual_seed(0)
-    model = family.build(family.Params(**settings), task.signature).train()
-    step = TrainStep(task, model, TrainSettings(), Precision("fp32", torch.device("cpu")))
-    batches = list(task.batches("train", BATCH, torch.Generator().manual_seed(0)))
+    step, batches = digit_steps(*MODELS[name], BATCH)
     for number in range(WARM_UP):
         step([batches[number % len(batches)]])
     steps, began = 0, time.perf_counter()

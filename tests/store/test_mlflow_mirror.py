@@ -24,7 +24,9 @@ from dlbench.store.sync import QUIET, SyncReport, sync
 from dlbench.store.ui import ui_command, ui_environment
 from dlbench.worker.lock import machine_lock
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of mlflow about its own dependencies
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The ``noload`` loader strategy:DeprecationWarning"
+)  # mlflow's use of it
 
 LINES = [entry("lstm", 0), entry("lstm", 1), entry("lstm", cost=1)]
 
