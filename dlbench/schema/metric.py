@@ -8,6 +8,16 @@ from pydantic import field_validator, model_validator
 from dlbench.schema.base import Json, Value
 
 Better = Literal["higher", "lower", "neither"]
+Direction = Literal["higher", "lower"]
+
+LOWER = ("loss", "ece", "error", "perplexity", "_ms", "_s", "_bytes", "_j", "frechet", "kernel_distance")
+"""Ends of the names of metrics of which less is better."""
+LOWER_NAMES = frozenset({"parameters", "trainable_parameters", "flops_per_sample", "steps_to_target"})
+
+
+def usual_direction(name: str) -> Direction:
+    """Which way is better for a metric of the vocabulary that has not been measured yet, by its name."""
+    return "lower" if name in LOWER_NAMES or name.endswith(LOWER) else "higher"
 
 
 class Metric(Value):
