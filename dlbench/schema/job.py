@@ -58,6 +58,7 @@ class Job(Value):
         seed: of a train job; a cost job has none.
         splits: what is scored: `("val", "test")`, or `("val",)` for a candidate of a study.
         inputs: role → id of a job whose output this one builds on.
+        table: name of a table of earlier trainings, which answers instead of training.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Job(Value):
     seed: int | None = None
     splits: tuple[str, ...] = ("val", "test")
     inputs: dict[str, str] = {}
+    table: str | None = None
 
     @property
     def exclusive(self) -> bool:
@@ -88,6 +90,7 @@ class Entry(Value):
         varied: what the suite varies, `{"train.lr": 0.001, "precision": "bf16"}`.
         skipped: why the plan does not run the job; None if it does.
         study: id of the study that asked for the job.
+        candidate: number of the study's candidate that the job is for.
     """
 
     job: Job
@@ -95,6 +98,7 @@ class Entry(Value):
     varied: dict[str, Json] = {}
     skipped: str | None = None
     study: str | None = None
+    candidate: int | None = None
 
 
 class Work(Value):
@@ -105,6 +109,7 @@ class Work(Value):
         plugins: shelf → files of the user, absolute paths.
         inputs: role → folder of the finished attempt that this job builds on.
         lock_dir: folder of the machine's lock files; None: no locking (a test, an inline run).
+        asks: whether the worker is to ask after each validation if it should go on.
         command: how the user started the run.
         code: `{"version": …, "git_commit": …, "git_dirty": …}` of the working folder.
     """
@@ -116,5 +121,6 @@ class Work(Value):
     plugins: dict[str, tuple[str, ...]] = {}
     inputs: dict[str, Path] = {}
     lock_dir: Path | None = None
+    asks: bool = False
     command: str = ""
     code: dict[str, Json] = {}

@@ -4,9 +4,10 @@
     lock                            held by the one writer
     jobs/<id>/<attempt>/            one folder an attempt (`dlbench.jobdir`)
     suites/<name>/suite.json        the suite as it was last run
-    suites/<name>/jobs.jsonl        which jobs belong to it
+    suites/<name>/jobs.jsonl        which jobs belong to it; a search adds to it while it runs
     suites/<name>/choices.json      what was once decided for it (which dataset of a preference list)
     suites/<name>/invocations/      one file a call that changed something
+    studies/<id>/                   a search (`dlbench.store.studies`)
 
 It does not know how jobs are run, nor MLflow. Reading needs no lock: every file is written whole or appended.
 """
@@ -32,6 +33,7 @@ from dlbench.schema.job import Entry, Work
 from dlbench.schema.record import DONE, Record, Result
 from dlbench.schema.suite import Suite
 from dlbench.store.damage import newer, why_unreadable
+from dlbench.store.lines import append, whole_lines
 from dlbench.store.marker import check, listdir, make, unmake
 
 
@@ -228,8 +230,16 @@ class Store:
         """
         folder = self._suite_folder(suite.name)
         lines = "".join(f"{entry.model_dump_json()}\n" for entry in entries)
-        changed = self._write(folder / "jobs.jsonl", lines.encode())
-        return self._write(folder / "suite.json", suite.model_dump_json(indent=1, by_alias=True).encode()) or changed
+        changed = self.write(folder / "jobs.jsonl", lines.encode())
+        return self.write(folder / "suite.json", suite.model_dump_json(indent=1, by_alias=True).encode()) or changed
+
+    def add_entry(self, name: str, entry: Entry) -> None:
+        """Add a line to a suite's index, for a job that was not known when the suite was written.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        append(self._suite_folder(name) / "jobs.jsonl", entry.model_dump_json())
 
     def entries(self, name: str) -> list[Entry]:
         """The index of a suite.
@@ -240,7 +250,7 @@ class Store:
         """
         path = self._known(name) / "jobs.jsonl"
         try:
-            return [Entry.model_validate_json(line) for line in path.read_bytes().splitlines()]
+            return [Entry.model_validate_json(line) for line in whole_lines(path)]
         except (ValidationError, OSError) as error:
             raise StoreError(f"{path}: {why_unreadable(path, error)} `dlbench run` writes it anew.") from error
 
@@ -279,12 +289,12 @@ class Store:
     def keep_choices(self, name: str, choices: Mapping[str, Json]) -> None:
         """Keep decisions for a suite, replacing all earlier ones."""
         data = json.dumps(dict(choices), indent=1, sort_keys=True).encode()
-        self._write(self._suite_folder(name) / "choices.json", data)
+        self.write(self._suite_folder(name) / "choices.json", data)
 
     def write_invocation(self, invocation: Invocation) -> None:
         """Write the account of a call that changed something; written again when more is known."""
         path = self._suite_folder(invocation.suite) / "invocations" / f"{invocation.id}.json"
-        self._write(path, invocation.model_dump_json(indent=1).encode())
+        self.write(path, invocation.model_dump_json(indent=1).encode())
 
     def invocations(self, name: str) -> list[Invocation]:
         """Calls that changed something in a suite, first to last; unreadable ones are told of in `unreadable`."""
@@ -305,7 +315,7 @@ class Store:
             raise UsageError(f"{self.root}: no suite {name!r} was run into this store.{did_you_mean(name, names)}")
         return self._suite_folder(name)
 
-    def _write(self, path: Path, data: bytes) -> bool:
+    def write(self, path: Path, data: bytes) -> bool:
         """Write a file unless it holds just that already, so that a run that changes nothing writes nothing.
 
         Returns:
