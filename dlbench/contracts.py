@@ -5,12 +5,14 @@ Modules on shelves are checked against these by `tests/contracts/test_<shelf>.py
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from dlbench.schema.base import Params, Value
 from dlbench.schema.data import DataFile
+from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Record
@@ -28,6 +30,57 @@ if TYPE_CHECKING:
 
 Batch = dict[str, "torch.Tensor"]
 
+Part = tuple[int, int]
+"""Part k of n of a split, `(k, n)`, counted from 0."""
+
+
+class GradientOfItsOwn(Protocol):
+    """What a turn does instead of differentiating its loss."""
+
+    def __call__(
+        self, loss: Callable[[Batch], torch.Tensor], batch: Batch, main_batch: Batch, main_lr: float
+    ) -> torch.Tensor:
+        """Fill `grad` of the turn's parameters, and of no others; nothing may wait for the device.
+
+        Args:
+            loss: of a batch, as the turn is trained for, in the job's precision, with its graph.
+            batch: the turn's own.
+            main_batch: on which the main turn is about to be taken.
+            main_lr: the learning rate with which it will be.
+
+        Returns:
+            The loss over the turn's batch, a detached scalar.
+        """
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One of several optimisations that train a model by turns: a GAN's two players, the two levels of DARTS.
+
+    A model names the main turn first. It is taken in every step, an epoch is a pass over its part, and the training
+    loss is its loss. The others are taken before it, in their order. Each has its own optimiser over its own
+    parameters, which its backward pass alone touches.
+
+    Attributes:
+        name: of the turn, unique in the model; the order of its examples is drawn from a stream of this name.
+        parameters: what it trains; no other turn does.
+        every: in every so-many-th step, counted from 1; the main turn in every step.
+        part: of the training split, from which its batches come; None: the whole.
+        settings: fields of the suite's `train:` that are different for it, like `{"optimizer": "adam", "lr": 3e-4}`.
+        scheduled: whether its learning rate follows the suite's schedule; else it stays at its peak.
+        loss: of a batch; None: the model's own loss or the task's, as without turns.
+        gradient: instead of differentiating the loss; not for the main turn.
+    """
+
+    name: str
+    parameters: Sequence[torch.nn.Parameter]
+    every: int = 1
+    part: Part | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    scheduled: bool = True
+    loss: Callable[[Batch], torch.Tensor] | None = None
+    gradient: GradientOfItsOwn | None = None
+
 
 class ModelModule(Protocol):
     """A file in `models/`: an architecture family.
@@ -37,9 +90,17 @@ class ModelModule(Protocol):
     can smooth its targets. One whose body repeats calls the parts `blocks` (a ModuleList or Sequential): gradient
     checkpointing keeps their inputs only. One with heads that only training uses names them in `auxiliary`.
 
+    One that trains by turns defines `turns() -> Sequence[Turn]`. One that finds something that later jobs need (a
+    genotype) defines `outputs() -> dict[str, Json]`, asked once after training. One that holds many models at once
+    defines `alternatives() -> Iterator[tuple[dict[str, Json], ContextManager]]`: the name of each, and a context within
+    which the module is that one; the worker scores each on the validation split.
+
     Attributes:
         REVISION: raised when a change to the file changes results; part of every job id.
         PRESETS: preset → parameters, spelled as in the papers.
+
+    A file may also define `space(params) -> Mapping[str, Any]`, its own search space around given parameters, in the
+    grammar of a suite's `search: space:` but without `model.` before the names.
     """
 
     REVISION: int
@@ -65,11 +126,16 @@ class Task(Protocol):
     def to(self, device: torch.device) -> None:
         """Move every split to the device."""
 
-    def batches(self, split: str, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
+    def batches(
+        self, split: str, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
+    ) -> Iterator[Batch]:
         """Batches of a split, ceil(size / batch_size) of them, each example once.
 
         With a generator (on the CPU) the order is drawn from it; without one it is fixed and similar lengths may
         share a batch. Every batch has `index`, the rows of its examples in the split, (B,).
+
+        With a part (k, n) only its examples come, ceil((size - k) / n) of them; the n parts are fixed, disjoint and
+        together the split.
         """
 
     def loss(self, output: Any, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
@@ -139,6 +205,7 @@ class Resources(Value):
 
     Attributes:
         devices: numbers of the GPUs that are kept for it, among those that this process sees; empty: it sees all.
+        asks: whether the job asks after each validation if it should go on, and waits for the answer.
     """
 
     processes: int = 1
@@ -146,17 +213,20 @@ class Resources(Value):
     threads: int = 1
     exclusive: bool = False
     devices: tuple[int, ...] = ()
+    asks: bool = False
 
 
 class News(Value):
-    """Something that an executor saw: an attempt has ended.
+    """Something that an executor saw: an attempt has ended, or asks whether to go on.
 
     Attributes:
         how: for the reason of a `lost` record: `exit code 1`, `killed by signal 9 (SIGKILL)`.
+        asks: the attempt goes on, and waits for `Executor.answer`.
     """
 
     folder: Path
-    how: str
+    how: str = ""
+    asks: bool = False
 
 
 class Executor(Protocol):
@@ -166,7 +236,13 @@ class Executor(Protocol):
         """Begin to work a folder; returns at once."""
 
     def poll(self, timeout_s: float) -> list[News]:
-        """Wait until something ends, at most so long; a passive wait."""
+        """Wait until something ends or asks, at most so long; a passive wait."""
+
+    def answer(self, folder: Path, *, go: bool) -> None:
+        """Answer a job that asked whether to go on.
+
+        An executor that cannot carry questions never lets a job ask: its curve is judged when it has ended.
+        """
 
     def kill(self, folder: Path) -> None:
         """End the work on a folder at once; `poll` then tells of it."""
@@ -180,6 +256,13 @@ class Source(Protocol):
 
     def ask(self) -> Entry | None:
         """The next entry, or None: nothing more can be named now."""
+
+    def report(self, entry: Entry, event: Event) -> bool:
+        """A job of this source has a validation score: whether it should go on.
+
+        Called for every validation in order before the job's record is told, whether the job was just asking, went
+        on without asking, or left its curve in the store long ago; the same validation may come again.
+        """
 
     def tell(self, entry: Entry, record: Record) -> None:
         """A job of this source has a record (new, or from the store)."""

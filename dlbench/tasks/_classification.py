@@ -69,7 +69,7 @@ class Classification(Generic[Split]):
         return functional.log_softmax(logits_BC.float(), dim=1)
 
     def score(self, predictions: torch.Tensor, split: str) -> list[Metric]:
-        """Accuracy, macro-F1, calibration error and perhaps top-5 of log-probabilities (N, C)."""
+        """Accuracy, macro-F1, calibration error, loss and perhaps top-5 of log-probabilities (N, C)."""
         return scores(predictions, self.splits[split].target, self.classes)
 
     def keep(self, predictions: torch.Tensor, split: str) -> dict[str, NDArray[np.generic]]:
@@ -78,8 +78,9 @@ class Classification(Generic[Split]):
 
 
 def scores(log_probability_NC: torch.Tensor, target_N: torch.Tensor, classes: Sequence[str]) -> list[Metric]:
-    """Accuracy (with the confusion matrix: rows are targets, columns predictions), macro-F1, calibration error.
+    """Accuracy (with the confusion matrix: rows are targets, columns predictions), macro-F1, calibration error, loss.
 
+    The loss is the mean negative log-likelihood, in nats, without label smoothing.
     With more than ten classes also `top5`: the share of examples whose target is among the five likeliest.
     """
     # On the CPU: counting is not deterministic on every device, and there is little to count.
@@ -97,6 +98,9 @@ def scores(log_probability_NC: torch.Tensor, target_N: torch.Tensor, classes: Se
         Metric(name="accuracy", value=accuracy, unit="fraction", better="higher", n=n, detail=detail),
         Metric(name="f1_macro", value=f1_macro(confusion), unit="fraction", better="higher", n=n),
         Metric(name="ece", value=error, unit="fraction", better="lower", n=n),
+        Metric(
+            name="loss", value=negative_log_likelihood(log_probability_NC, target_N), unit="nats", better="lower", n=n
+        ),
     ]
     if size > MOST_WITHOUT_TOP:
         top_N5 = log_probability_NC.topk(TOP, dim=1).indices
@@ -126,6 +130,11 @@ def calibration_error(confidence_N: torch.Tensor, right_N: torch.Tensor) -> floa
     gap = torch.zeros(BINS, dtype=torch.float64)
     gap.index_add_(0, bin_N, right_N.double() - confidence_N.double())
     return float(gap.abs().sum() / len(confidence_N))
+
+
+def negative_log_likelihood(log_probability_NC: torch.Tensor, target_N: torch.Tensor) -> float:
+    """Mean of -log p(target), in nats."""
+    return float(-log_probability_NC.double().gather(1, target_N[:, None]).mean())
 
 
 def kept(log_probability_NC: torch.Tensor, target_N: torch.Tensor) -> dict[str, NDArray[np.generic]]:

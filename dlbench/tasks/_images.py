@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from dlbench.contracts import Batch
+from dlbench.contracts import Batch, Part
 from dlbench.tasks._augment import Mixup, Step
+from dlbench.tasks._parts import part_rows
 
 CHUNK = 4096
 """Images that are resized at once; the intermediate is larger than they."""
@@ -46,6 +47,7 @@ class ResidentImages:
         generator: torch.Generator | None,
         steps: Sequence[Step],
         mixup: Mixup | None = None,
+        part: Part | None = None,
     ) -> Iterator[Batch]:
         """`image` (B, C, H, W) float32, `target` (B,) int64 or, mixed, (B, classes) float32, `index` (B,).
 
@@ -55,9 +57,14 @@ class ResidentImages:
                 comes: the order is the same with and without it. Without one the order is that of the split.
             steps: what is done to the uint8 images, one step after another; one of them makes them floats.
             mixup: the last step, which changes classes too.
+            part: of the split, whose examples alone are served; None: all.
         """
-        device, count = self.target.device, len(self)
+        device = self.target.device
+        rows = None if part is None else torch.from_numpy(part_rows(len(self), part))
+        count = len(self) if rows is None else len(rows)
         order_N = torch.arange(count) if generator is None else torch.randperm(count, generator=generator)
+        if rows is not None:
+            order_N = rows[order_N]
         seed = 0 if generator is None else int(torch.randint(2**63 - 1, (), generator=generator))
         rng = np.random.default_rng(seed)
         index_N = order_N.to(device)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dlbench.contracts import Batch
+from dlbench.contracts import Batch, Part
+from dlbench.tasks._parts import part_rows
 
 PADDING = 0
 POOL = 50
@@ -34,7 +35,6 @@ class Sequences:
     def __init__(self, values: NDArray[np.integer], offsets: NDArray[np.integer], target: NDArray[np.integer]) -> None:
         self.lengths = np.diff(offsets)
         self.longest = int(self.lengths.max())
-        self._equal = self.longest == int(self.lengths.min())
         padded = np.pad(values.astype(np.int32), (0, self.longest), constant_values=PADDING)
         self._values = torch.from_numpy(padded)
         self._starts = torch.from_numpy(offsets[:-1].astype(np.int32))
@@ -50,15 +50,23 @@ class Sequences:
         for name in ("_values", "_starts", "_lengths", "target", "_steps"):
             setattr(self, name, getattr(self, name).to(device))
 
-    def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
+    def batches(
+        self, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
+    ) -> Iterator[Batch]:
         """Batches of similar lengths: `tokens` (B, T), `lengths`, `target` and `index` (B,), all int64.
 
         Args:
             batch_size: B; one batch is smaller when it does not divide N.
             generator: draws the order of examples and of batches; without it the order is by length.
+            part: of the split, whose examples alone are served; None: all.
         """
-        order, sizes = self._in_order(batch_size) if generator is None else self._shuffled(batch_size, generator)
-        length = self.lengths[order]
+        rows = np.arange(len(self)) if part is None else part_rows(len(self), part)
+        lengths_N = self.lengths[rows]
+        if generator is None:
+            order, sizes = _in_order(lengths_N, batch_size)
+        else:
+            order, sizes = _shuffled(lengths_N, batch_size, generator)
+        length, order = lengths_N[order], rows[order]
         first = np.cumsum(sizes) - sizes
         longest = np.maximum.reduceat(length, first).tolist()
         shortest = np.minimum.reduceat(length, first).tolist()
@@ -72,25 +80,30 @@ class Sequences:
                 tokens_BT.masked_fill_(self._steps[:most] >= lengths_B[:, None], PADDING)
             yield {"tokens": tokens_BT, "lengths": lengths_B, "target": target_B, "index": index_B}
 
-    def _in_order(self, batch_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows by length, and the sizes of the batches."""
-        sizes = np.full(math.ceil(len(self) / batch_size), batch_size)
-        sizes[-1] = len(self) - batch_size * (len(sizes) - 1)
-        return np.argsort(self.lengths, kind="stable"), sizes
 
-    def _shuffled(self, batch_size: int, generator: torch.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows in a random order that keeps similar lengths together, and the sizes of the batches.
+def _in_order(lengths_N: NDArray[np.integer], batch_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places by length, and the sizes of the batches."""
+    sizes = np.full(math.ceil(len(lengths_N) / batch_size), batch_size)
+    sizes[-1] = len(lengths_N) - batch_size * (len(sizes) - 1)
+    return np.argsort(lengths_N, kind="stable"), sizes
 
-        The rest that fills no batch is cut off before sorting, so that the smaller batch, in which an example weighs
-        more, is not always that of the longest.
-        """
-        order = torch.randperm(len(self), generator=generator).numpy()
-        full, rest = divmod(len(self), batch_size)
-        body = order[: full * batch_size]
-        if not self._equal:
-            pool = np.arange(len(body)) // (batch_size * POOL)
-            body = body[np.argsort(pool * (self.longest + 1) + self.lengths[body], kind="stable")]
-        batches = [*body.reshape(full, batch_size), *([order[len(body) :]] if rest else [])]
-        turn = torch.randperm(len(batches), generator=generator).tolist()
-        mixed = [batches[number] for number in turn]
-        return np.concatenate(mixed), np.array([len(batch) for batch in mixed])
+
+def _shuffled(
+    lengths_N: NDArray[np.integer], batch_size: int, generator: torch.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places in a random order that keeps similar lengths together, and the sizes of the batches.
+
+    The rest that fills no batch is cut off before sorting, so that the smaller batch, in which an example weighs
+    more, is not always that of the longest.
+    """
+    order = torch.randperm(len(lengths_N), generator=generator).numpy()
+    full, rest = divmod(len(lengths_N), batch_size)
+    body = order[: full * batch_size]
+    longest = int(lengths_N.max())
+    if longest > int(lengths_N.min()):
+        pool = np.arange(len(body)) // (batch_size * POOL)
+        body = body[np.argsort(pool * (longest + 1) + lengths_N[body], kind="stable")]
+    batches = [*body.reshape(full, batch_size), *([order[len(body) :]] if rest else [])]
+    turn = torch.randperm(len(batches), generator=generator).tolist()
+    mixed = [batches[number] for number in turn]
+    return np.concatenate(mixed), np.array([len(batch) for batch in mixed])

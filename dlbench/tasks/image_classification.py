@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dlbench.contracts import Batch, Dataset
+from dlbench.contracts import Batch, Dataset, Part
 from dlbench.errors import DataError
 from dlbench.schema import base
 from dlbench.schema.signature import Classes, Image, Signature
@@ -87,12 +87,14 @@ class ImageClassification(_classification.Classification[ResidentImages]):
         self._steps = _steps(params, self._normalize, torch.from_numpy(mean.round().astype(np.uint8)), height, width)
         self._mixup = _augment.Mixup(params.mixup, len(classes)) if params.mixup else None
 
-    def batches(self, split: str, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
+    def batches(
+        self, split: str, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
+    ) -> Iterator[Batch]:
         """Batches of a split; see `ResidentImages.batches`. Shuffled training batches, and no others, are augmented."""
         images = self.splits[split]
         if split == "train" and generator is not None:
-            return images.batches(batch_size, generator, self._steps, self._mixup)
-        return images.batches(batch_size, generator, (self._normalize,))
+            return images.batches(batch_size, generator, self._steps, self._mixup, part)
+        return images.batches(batch_size, generator, (self._normalize,), part=part)
 
 
 def _steps(

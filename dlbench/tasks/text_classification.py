@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dlbench.contracts import Batch, Dataset
+from dlbench.contracts import Batch, Dataset, Part
 from dlbench.schema import base
 from dlbench.schema.signature import Classes, Signature, Tokens
 from dlbench.tasks import _classification, _tokens
@@ -67,9 +67,11 @@ class TextClassification(_classification.Classification[Sequences]):
         longest = max(sequences.longest for sequences in splits.values())
         super().__init__(splits, classes, Tokens(vocabulary=vocabulary, length=longest))
 
-    def batches(self, split: str, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
+    def batches(
+        self, split: str, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
+    ) -> Iterator[Batch]:
         """Batches of similar lengths; see `Sequences.batches`."""
-        return self.splits[split].batches(batch_size, generator)
+        return self.splits[split].batches(batch_size, generator, part)
 
 
 def outline(params: Params) -> Signature:

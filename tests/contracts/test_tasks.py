@@ -67,6 +67,36 @@ def test_every_example_comes_once_in_an_order_that_the_generator_draws(name: str
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_parts_of_a_split_are_fixed_and_disjoint_and_together_the_split(name: str, parts: int) -> None:
+    task = build(name)
+    for split, size in SIZES.items():
+        seen: list[int] = []
+        for number in range(parts):
+            rows = []
+            for generator in (None, torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)):
+                batches = list(task.batches(split, 16, generator, part=(number, parts)))
+                assert len(batches) == math.ceil(math.ceil((size - number) / parts) / 16)
+                rows.append([row for batch in batches for row in batch["index"].tolist()])
+            assert len(rows[0]) == math.ceil((size - number) / parts)
+            assert sorted(rows[0]) == sorted(rows[1]) == sorted(rows[2])
+            assert rows[1] != rows[2]
+            seen += rows[0]
+        assert sorted(seen) == list(range(size))
+    with pytest.raises(ValueError, match="counted from 0"):
+        list(task.batches("train", 16, part=(parts, parts)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_in_a_part_s_batch_belongs_to_its_rows(name: str) -> None:
+    task = build(name)
+    whole = next(task.batches("train", 50))
+    place = {row: at for at, row in enumerate(whole["index"].tolist())}
+    for batch in task.batches("train", 16, part=(1, 2)):
+        assert batch["target"].tolist() == [whole["target"][place[row]].item() for row in batch["index"].tolist()]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_kept_has_a_row_for_every_example(name: str) -> None:
     task = build(name)
     classes = task.signature.output.classes

@@ -36,7 +36,7 @@ def test_scores_follow_their_definitions(n: int, classes: int, seed: int) -> Non
     log_probability = (3 * torch.randn(n, classes, generator=generator)).log_softmax(1)
     target = torch.randint(classes, (n,), generator=generator)
     names = [f"class {label}" for label in range(classes)]
-    accuracy, f1_macro, ece = scores(log_probability, target, names)
+    accuracy, f1_macro, ece, loss = scores(log_probability, target, names)
     predicted = log_probability.argmax(1).tolist()
     confidence = log_probability.double().exp().max(1).values.tolist()
     right = [t == p for t, p in zip(target.tolist(), predicted, strict=True)]
@@ -44,8 +44,10 @@ def test_scores_follow_their_definitions(n: int, classes: int, seed: int) -> Non
     assert accuracy.value == pytest.approx(sum(right) / n)
     assert f1_macro.value == pytest.approx(plain_f1_macro(target.tolist(), predicted))
     assert ece.value == pytest.approx(plain_ece(confidence, right))
-    assert [metric.better for metric in (accuracy, f1_macro, ece)] == ["higher", "higher", "lower"]
-    assert {metric.n for metric in (accuracy, f1_macro, ece)} == {n}
+    rows = zip(log_probability.tolist(), target.tolist(), strict=True)
+    assert loss.value == pytest.approx(-sum(row[label] for row, label in rows) / n)
+    assert [metric.better for metric in (accuracy, f1_macro, ece, loss)] == ["higher", "higher", "lower", "lower"]
+    assert {metric.n for metric in (accuracy, f1_macro, ece, loss)} == {n}
     confusion = accuracy.detail["confusion"]
     assert accuracy.detail["classes"] == names
     assert sum(map(sum, confusion)) == n

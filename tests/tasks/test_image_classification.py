@@ -186,7 +186,7 @@ def test_scores_fit_the_rows_and_top5_appears_where_it_tells_something(classes: 
     rows = torch.randn(30, classes, generator=torch.Generator().manual_seed(0)).log_softmax(1)
     labels = task.splits["test"].target
     metrics = {metric.name: metric for metric in task.score(rows, "test")}
-    names = ["accuracy", "f1_macro", "ece"]
+    names = ["accuracy", "f1_macro", "ece", "loss"]
     assert list(metrics) == (names if classes <= 10 else [*names, "top5"])
     assert metrics["accuracy"].value == pytest.approx(float((rows.argmax(1) == labels).double().mean()))
     assert len(metrics["accuracy"].detail["confusion"]) == classes

@@ -44,13 +44,18 @@ class Vectors:
         self.labels = {name: v.to(device) for name, v in self.labels.items()}
 
     def batches(
-        self, split: str, batch_size: int, generator: torch.Generator | None = None
+        self,
+        split: str,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        part: tuple[int, int] | None = None,
     ) -> Iterator[dict[str, torch.Tensor]]:
-        """Shuffled with a generator, in order without one."""
-        size = self.sizes[split]
+        """Shuffled with a generator, in order without one; part k of n is every n-th row from k on."""
+        rows = torch.arange(self.sizes[split])[slice(None) if part is None else slice(part[0], None, part[1])]
+        size = len(rows)
         order = torch.arange(size) if generator is None else torch.randperm(size, generator=generator)
         vectors, labels = self.vectors[split], self.labels[split]
-        for index in order.to(labels.device).split(batch_size):
+        for index in rows[order].to(labels.device).split(batch_size):
             yield {"vector": vectors[index], "target": labels[index], "index": index}
 
     def loss(
