@@ -104,10 +104,19 @@ class Warm:
         """Whether each work's model and task can be built, in order (`dlbench.worker.check`)."""
         return self._ask("check", works)
 
-    def start(self, folder: Path, environment: Mapping[str, str]) -> None:
-        """Fork a child that works a folder, with some more environment variables."""
-        self._send({"do": "work", "folder": str(folder), "environment": dict(environment)})
+    def start(self, folder: Path, environment: Mapping[str, str], *, asks: bool = False) -> None:
+        """Fork a child that works a folder, with some more environment variables.
+
+        Args:
+            asks: whether it may ask if it should go on; it then waits until it is answered.
+        """
+        self._send({"do": "work", "folder": str(folder), "environment": dict(environment), "asks": asks})
         self._working[folder] = None
+
+    def answer(self, folder: Path, *, go: bool) -> None:
+        """Answer the child that works a folder, and that asked whether to go on."""
+        if folder in self._working:
+            self._send({"do": "answer", "folder": str(folder), "go": go})
 
     def kill(self, folder: Path) -> None:
         """End the child that works a folder, and its children; `poll` tells when it is gone."""
@@ -173,7 +182,7 @@ class Warm:
             self._write(data)
         except BrokenPipeError:  # it died since it was last heard: say so, and ask a new one
             self._listen(None)
-            if message["do"] == "kill":
+            if message["do"] in ("kill", "answer"):
                 return
             self.wake()
             self._write(data)
@@ -211,6 +220,8 @@ class Warm:
             folder = Path(message["ended"])
             del self._working[folder]
             self._news.append(News(folder=folder, how=message["how"]))
+        elif "asks" in message:
+            self._news.append(News(folder=Path(message["asks"]), asks=True))
         else:
             self._replies[message["number"]] = message
 

@@ -15,11 +15,15 @@ class Local:
 
     def start(self, folder: Path, resources: Resources) -> None:
         """Begin to work a folder; returns at once."""
-        self._warm.start(folder, _environment(resources))
+        self._warm.start(folder, _environment(resources), asks=resources.asks)
 
     def poll(self, timeout_s: float) -> list[News]:
         """Wait until something ends, at most so long."""
         return self._warm.poll(timeout_s)
+
+    def answer(self, folder: Path, *, go: bool) -> None:
+        """Answer a job that asked whether to go on."""
+        self._warm.answer(folder, go=go)
 
     def kill(self, folder: Path) -> None:
         """End the work on a folder at once; `poll` then tells of it."""

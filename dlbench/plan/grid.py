@@ -7,6 +7,7 @@ from typing import Literal
 from dlbench.plan import identity
 from dlbench.plan.contenders import Contender, Resolver
 from dlbench.schema.base import Json
+from dlbench.schema.event import Event
 from dlbench.schema.job import CostPoint, Entry, Job
 from dlbench.schema.record import Record
 from dlbench.schema.suite import CostSettings
@@ -24,6 +25,10 @@ class Grid:
     def ask(self) -> Entry | None:
         """The next entry, or None at the end."""
         return self._waiting.popleft() if self._waiting else None
+
+    def report(self, entry: Entry, event: Event) -> bool:
+        """A grid stops nothing."""
+        return True
 
     def tell(self, entry: Entry, record: Record) -> None:
         """A grid learns nothing."""

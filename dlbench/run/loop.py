@@ -141,6 +141,7 @@ class Loop:
         self._running: dict[Path, Running] = {}
         self._known: dict[str, Record] = {}  # told in this run, by job id
         self._before: dict[str, Record | None] = {}  # what the store held, by job id
+        self._curves: dict[str, list[Event]] = {}  # validations of a study's finished jobs, by job id
         self._counts: Counter[str] = Counter()
         self._cached = 0
         self._made: list[tuple[str, int]] = []
@@ -235,12 +236,27 @@ class Loop:
         return self._before[job_id]
 
     def _stands(self, entry: Entry, record: Record) -> bool:
-        """Whether a record is the answer, so that the job is not run."""
+        """Whether a record is the answer, so that the job is not run.
+
+        A pruned one is an answer only where the entry's own study stops it as well, by what is left of its curve.
+        """
+        if record.status == "pruned":
+            return entry.study is not None and not self._replay(entry)
         if record.status in DONE or entry.job.id in self._known:
             return True
-        if record.status == "pruned":
-            return entry.study is not None
         return record.status not in AGAIN and not self._options.retry_failed
+
+    def _replay(self, entry: Entry) -> bool:
+        """Report the validations that the job left in the store; whether it might have gone on after all of them."""
+        job_id = entry.job.id
+        if job_id not in self._curves:
+            folder = self._keep.folder(job_id)
+            events = JobDir(folder).events()[0] if folder is not None else []
+            self._curves[job_id] = [event for event in events if event.kind == "metrics"]
+        go = True
+        for event in self._curves[job_id]:
+            go = self._source.report(entry, event) and go
+        return go
 
     def _state(self, entry: Entry) -> Literal["ready", "blocked", "settled"]:
         """Whether a held entry can start, must wait for other jobs, or will not run."""
@@ -295,6 +311,7 @@ class Loop:
             plugins=dict(options.plugins),
             inputs={role: folder for role, folder in inputs.items() if folder is not None},
             lock_dir=options.lock_dir,
+            asks=entry.study is not None and job.kind == "train",
             command=options.command,
             code=dict(options.code),
         )
@@ -308,7 +325,11 @@ class Loop:
         self._running[jobdir.path] = Running(entry, jobdir, devices)
         self._listener.on_start(entry, jobdir.path)
         resources = Resources(
-            gpus=len(devices), threads=job.threads, exclusive=job.exclusive, devices=devices if narrow else ()
+            gpus=len(devices),
+            threads=job.threads,
+            exclusive=job.exclusive,
+            devices=devices if narrow else (),
+            asks=entry.study is not None and job.kind == "train",
         )
         self._executor.start(jobdir.path, resources)
 
@@ -323,6 +344,8 @@ class Loop:
 
     def _tell(self, entry: Entry, record: Record) -> None:
         self._known[record.id] = record
+        if entry.study is not None and record.kind == "train":
+            self._replay(entry)  # those that were reported while it ran only get the same answer
         self._counts[record.status] += 1
         self._budget.done(entry)
         self._options.estimator.learn(record)
@@ -333,15 +356,33 @@ class Loop:
     def _look(self, ended: list[News]) -> None:
         """Hear running jobs, end those that have to, take in those that have ended."""
         for running in self._running.values():
-            if events := running.news():
-                self._listener.on_event(running.entry, events)
+            self._hear(running)
         for news in ended:
-            self._finish(self._running.pop(news.folder), news.how)
+            if news.asks:
+                self._decide(self._running[news.folder])
+            else:
+                self._finish(self._running.pop(news.folder), news.how)
         for path, running in self._running.items():
             self._hurry(running)
             if running.must_go() or (self._interrupts > 1 and not running.killed):
                 running.killed = True
                 self._executor.kill(path)
+
+    def _hear(self, running: Running) -> None:
+        """Take in what a job has told since it was last heard."""
+        events = running.news()
+        if not events:
+            return
+        self._listener.on_event(running.entry, events)
+        if running.entry.study is not None:
+            for event in events:
+                if event.kind == "metrics":
+                    running.go = self._source.report(running.entry, event) and running.go
+
+    def _decide(self, running: Running) -> None:
+        """A job asks whether to go on after the validation that it has just told."""
+        self._hear(running)
+        self._executor.answer(running.jobdir.path, go=running.go and running.ending is None)
 
     def _hurry(self, running: Running) -> None:
         timeout_s, grace_s = self._options.timeout_s, self._options.grace_s
@@ -353,5 +394,6 @@ class Loop:
     def _finish(self, running: Running, how: str) -> None:
         record = running.close(how)
         self._made.append((record.id, record.attempt))
+        self._curves.pop(record.id, None)
         self._tell(running.entry, record)
         self._listener.on_end(running.entry, record)

@@ -21,12 +21,14 @@ class Running:
     Attributes:
         ending: the status that it was told to end with; None while it may go on.
         killed: it was killed, so how it ends says nothing.
+        go: whether its source wants it to go on.
     """
 
     def __init__(self, entry: Entry, jobdir: JobDir, devices: tuple[int, ...]) -> None:
         self.entry, self.jobdir, self.devices = entry, jobdir, devices
         self.ending: Status | None = None
         self.killed = False
+        self.go = True
         self._reason = ""
         self._kill_at = 0.0
         self._offset = 0

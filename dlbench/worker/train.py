@@ -19,7 +19,7 @@ from dlbench.schema.metric import Metric
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.best import Best
 from dlbench.worker.curve import Curve
-from dlbench.worker.evaluate import predict
+from dlbench.worker.evaluate import predict, prefixed
 from dlbench.worker.precision import Precision
 from dlbench.worker.schedule import Schedule
 from dlbench.worker.seeds import generator
@@ -38,6 +38,7 @@ class Trained:
 
     metrics: list[Metric] = field(default_factory=list)
     stopped: bool = False
+    pruned: bool = False
 
 
 def evaluation_batch(settings: TrainSettings) -> int:
@@ -56,6 +57,7 @@ class Training:
         seed: order of the examples comes from it.
         jobdir: events and the curve go there, `stop` is looked for there.
         clock: seconds; another one only in tests.
+        ask: whether to go on, asked after each validation but the last; None: nobody asks.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Training:
         seed: int,
         jobdir: JobDir,
         clock: Callable[[], float] = time.perf_counter,
+        ask: Callable[[], bool | None] | None = None,
     ) -> None:
+        self.ask = ask
         self.task, self.model, self.settings, self.precision = task, model, settings, precision
         self.jobdir, self.clock = jobdir, clock
         self.order = generator(seed, "order")
@@ -80,6 +84,7 @@ class Training:
         self.step = 0
         self.factor = 1.0
         self._batches_seen = 0
+        self._scores: list[Metric] = []
         self._validating_s = 0.0
         self._started = 0.0
         self._next_tick = 0.0
@@ -115,9 +120,21 @@ class Training:
             best = self._validate(best)
             if finished or self._early(best):
                 break
+            if self.ask is not None and not self._goes_on():
+                if self.jobdir.asked_to_stop():
+                    return Trained(stopped=True)
+                return Trained(metrics=[*prefixed(self._scores, "val"), *self._metrics(best)], pruned=True)
         assert best is not None  # the loop ends only behind a validation
         best.restore()
         return Trained(metrics=self._metrics(best))
+
+    def _goes_on(self) -> bool:
+        """The answer to the question whether to go on; the time of waiting for it is nobody's."""
+        assert self.ask is not None
+        began = self.clock()
+        go = self.ask()
+        self._started += self.clock() - began
+        return go is not False
 
     def _micro_batches(self) -> Iterator[list[Batch]]:
         """The batches of one optimiser step after another, epoch after epoch."""
@@ -149,7 +166,7 @@ class Training:
         train_loss = self._train_loss()  # waits for the device, whose work belongs to training
         began = self.clock()
         predictions = predict(self.task, self.model, "val", evaluation_batch(self.settings), self.precision)
-        metrics = self.task.score(predictions, "val")
+        self._scores = metrics = self.task.score(predictions, "val")
         now = self.clock()
         self._validating_s += now - began
         row: dict[str, float | None] = {

@@ -3,6 +3,8 @@
 Requests come as lines of JSON on standard input, answers leave as lines on standard output:
 
     {"do": "work", "folder": …, "environment": {…}}    → {"started": folder, "pid": …}, {"ended": folder, "how": …}
+    (with "asks": true, meanwhile)                     → {"asks": folder}, as often as it asks whether to go on
+    {"do": "answer", "folder": …, "go": true | false}  → the worker reads it (`dlbench.worker.question`)
     {"do": "kill", "folder": …}                        → its {"ended": …} comes at once
     {"do": "describe" | "check", "number": …, "asked": …} → {"number": …, "value": …} or {"number": …, "error": …}
 
@@ -17,6 +19,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -25,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from dlbench.errors import DlbenchError
+from dlbench.worker import question
 from dlbench.worker.lifeline import hold_on, holding_on
 
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
@@ -69,12 +73,14 @@ class Child:
         folder: of the job it works; None for a child that answers.
         number: of the request it answers.
         pipe: where its answer comes from.
+        channel: where a working child asks whether to go on.
     """
 
     pid: int
     folder: str | None = None
     number: int | None = None
     pipe: int | None = None
+    channel: socket.socket | None = None
     said: bytearray = field(default_factory=bytearray)
 
 
@@ -134,9 +140,11 @@ class Warm:
         for line in lines:
             request = json.loads(line)
             if request["do"] == "work":
-                self._work(request["folder"], request["environment"])
+                self._work(request["folder"], request["environment"], asks=request["asks"])
             elif request["do"] == "kill":
                 self._kill(request["folder"])
+            elif request["do"] == "answer":
+                self._pass_on(request["folder"], go=request["go"])
             else:
                 self._ask(request["do"], request["number"], request["asked"])
 
@@ -149,11 +157,15 @@ class Warm:
                 importlib.import_module("torch._dynamo")
         _freeze()
 
-    def _work(self, folder: str, environment: dict[str, str]) -> None:
+    def _work(self, folder: str, environment: dict[str, str], *, asks: bool) -> None:
         if not self._ready_to_work:
             self._get_ready_to_work()
+        ours, theirs = socket.socketpair() if asks else (None, None)
 
         def run() -> None:
+            if ours is not None and theirs is not None:
+                ours.close()
+                os.environ[question.CHANNEL] = str(theirs.fileno())
             log = os.open(f"{folder}/log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             os.dup2(log, 1)
             os.dup2(log, 2)
@@ -161,8 +173,35 @@ class Warm:
             _function(self._functions["work"])(Path(folder))
 
         pid = self._fork(run)
-        self._children[pid] = Child(pid, folder=folder)
+        child = self._children[pid] = Child(pid, folder=folder, channel=ours)
+        if ours is not None and theirs is not None:
+            theirs.close()
+            self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear_question(child))
         self._answer({"started": folder, "pid": pid})
+
+    def _hear_question(self, child: Child) -> None:
+        """A child asks whether to go on, or has closed its end."""
+        assert child.channel is not None
+        try:
+            asked = child.channel.recv(CHUNK_BYTES)
+        except ConnectionResetError:
+            asked = b""
+        if asked:
+            self._answer({"asks": child.folder})
+        else:
+            self._hang_up(child)
+
+    def _hang_up(self, child: Child) -> None:
+        if child.channel is not None:
+            self._selector.unregister(child.channel)
+            child.channel.close()
+            child.channel = None
+
+    def _pass_on(self, folder: str, *, go: bool) -> None:
+        for child in self._children.values():
+            if child.folder == folder and child.channel is not None:
+                with contextlib.suppress(OSError):  # it ended meanwhile
+                    child.channel.send(question.GO if go else b"-")
 
     def _kill(self, folder: str) -> None:
         for child in self._children.values():
@@ -224,6 +263,7 @@ class Warm:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._selector.close()
         others = [child.pipe for child in self._children.values() if child.pipe is not None]
+        others += [child.channel.detach() for child in self._children.values() if child.channel is not None]
         for fd in (self._answers, self._woken, self._waker, *others):
             os.close(fd)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -243,6 +283,7 @@ class Warm:
             _kill_group(pid)  # what the child left behind
             how = ending(os.waitstatus_to_exitcode(status))
             if child.folder is not None:
+                self._hang_up(child)
                 self._answer({"ended": child.folder, "how": how})
             else:
                 while child.pipe is not None:

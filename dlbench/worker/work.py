@@ -20,6 +20,7 @@ from dlbench.jobdir import JobDir
 from dlbench.schema.job import Work
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Artifact, Record, RecordDataset, RecordPrecision, Status
+from dlbench.worker import question
 from dlbench.worker.build import Bench, set_up
 from dlbench.worker.card import model_card
 from dlbench.worker.cost import measure
@@ -114,9 +115,14 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
     first = next(bench.task.batches("train", min(job.train.batch_size, bench.task.sizes["train"])))
     findings.ran = bench.precision.ran(model, first)
     jobdir.tell("phase", name="train")
-    trained = Training(bench.task, model, job.train, bench.precision, job.seed, jobdir).run()
+    ask = question.ask if todo.asks else None
+    trained = Training(bench.task, model, job.train, bench.precision, job.seed, jobdir, ask=ask).run()
     if trained.stopped:
         findings.status, findings.reason = "interrupted", "the run was told to stop; the next run makes this job again"
+        return
+    if trained.pruned:
+        findings.status, findings.reason = "pruned", "its study's pruner saw no promise in it"
+        findings.metrics = trained.metrics
         return
     jobdir.tell("phase", name="test")
     scores: dict[str, list[Metric]] = {}

@@ -91,6 +91,9 @@ class Listed:
     def ask(self) -> Entry | None:
         return self._left.pop() if self._left else None
 
+    def report(self, entry: Entry, event: Event) -> bool:
+        return True
+
     def tell(self, entry: Entry, record: Record) -> None:
         self.told.append((entry.job.id, record.status))
 

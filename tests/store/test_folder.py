@@ -199,9 +199,18 @@ def test_a_new_store_into_which_nothing_is_written_is_taken_away(tmp_path: Path)
 
 def test_a_damaged_index_says_what_to_do(store: Store) -> None:
     store.write_suite(SUITE, [entry()])
-    (store.root / "suites" / "s" / "jobs.jsonl").write_text("{")
+    (store.root / "suites" / "s" / "jobs.jsonl").write_text("{\n")
     with pytest.raises(StoreError, match="`dlbench run` writes it anew"):
         store.entries("s")
+
+
+def test_a_torn_line_of_an_index_is_cut_off_by_the_next(store: Store) -> None:
+    store.write_suite(SUITE, [entry()])
+    with open(store.root / "suites" / "s" / "jobs.jsonl", "ab") as file:
+        file.write(b'{"job": {"id"')
+    assert store.entries("s") == [entry()]
+    store.add_entry("s", entry(seed=1))
+    assert store.entries("s") == [entry(), entry(seed=1)]
 
 
 def test_choices_are_kept(store: Store) -> None:
