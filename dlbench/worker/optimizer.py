@@ -1,6 +1,6 @@
 """Optimisers, fused wherever torch has a fused kernel; which parameters decay, which Muon takes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import nn
@@ -15,6 +15,12 @@ class Optimizers:
         self.members = tuple(members)
         self._groups = [(group, group["lr"]) for member in self.members for group in member.param_groups]
         self._factor = 1.0
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next update."""
+        lr: float = self._groups[0][0]["lr"]
+        return lr
 
     def scale_lr(self, factor: float) -> None:
         """Set every learning rate to its peak times a factor."""
@@ -45,14 +51,16 @@ class Optimizers:
             member.zero_grad(set_to_none=True)
 
 
-def build_optimizers(model: nn.Module, settings: TrainSettings) -> Optimizers:
-    """The optimiser that a suite asks for.
+def build_optimizers(
+    model: nn.Module, settings: TrainSettings, only: Collection[nn.Parameter] | None = None
+) -> Optimizers:
+    """The optimiser that a suite asks for, over some of a model's parameters (default: all that can be trained).
 
     Weight decay acts on tensors of two and more dimensions, but not on embeddings; biases and norms are left out.
     Muon (Jordan et al. 2024) takes every matrix that is no embedding, the output layer's too, with its step matched to
     AdamW's (Liu et al. 2025, Muon is Scalable, §2.2); everything else goes to AdamW at the same learning rate.
     """
-    decayed, plain = _split_by_decay(model)
+    decayed, plain = _split_by_decay(model, only)
     if settings.optimizer != "muon":
         return Optimizers([_single(decayed, plain, settings)])
     matrices = [p for p in decayed if p.ndim == 2]
@@ -72,14 +80,16 @@ def build_optimizers(model: nn.Module, settings: TrainSettings) -> Optimizers:
     return Optimizers([muon, *members])
 
 
-def _split_by_decay(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def _split_by_decay(
+    model: nn.Module, only: Collection[nn.Parameter] | None
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     embeddings = {
         id(parameter)
         for module in model.modules()
         if isinstance(module, nn.Embedding | nn.EmbeddingBag)
         for parameter in module.parameters(recurse=False)
     }
-    trainable = [p for p in model.parameters() if p.requires_grad]
+    trainable = [p for p in (model.parameters() if only is None else only) if p.requires_grad]
     decayed = [p for p in trainable if p.ndim >= 2 and id(p) not in embeddings]
     chosen = {id(p) for p in decayed}
     return decayed, [p for p in trainable if id(p) not in chosen]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from dlbench.contracts import Batch, Task
+from dlbench.contracts import Batch, Part, Task, Turn
 from dlbench.errors import Diverged
 from dlbench.jobdir import JobDir
 from dlbench.schema.metric import Metric
@@ -24,6 +24,7 @@ from dlbench.worker.precision import Precision
 from dlbench.worker.schedule import Schedule
 from dlbench.worker.seeds import generator
 from dlbench.worker.step import TrainStep
+from dlbench.worker.turns import part_size, turns_of
 
 TICK_S = 0.5
 """How often the loop shows a sign of life and looks for `stop`."""
@@ -75,8 +76,11 @@ class Training:
         self.task, self.model, self.settings, self.precision = task, model, settings, precision
         self.jobdir, self.clock = jobdir, clock
         self.order = generator(seed, "order")
-        self.take_step = TrainStep(task, model, settings, precision)
-        batches = math.ceil(task.sizes["train"] / settings.batch_size)
+        turns = turns_of(model)
+        self.part = turns[0].part if turns else None
+        feeds = {turn.name: self._feed(turn, generator(seed, f"order of {turn.name}")) for turn in turns[1:]}
+        self.take_step = TrainStep(task, model, settings, precision, feeds)
+        batches = math.ceil(part_size(task.sizes["train"], self.part) / settings.batch_size)
         self.steps_per_epoch = math.ceil(batches / settings.accumulate)
         self.total_steps = self._total_steps()
         self.schedule = Schedule(settings, self.total_steps)
@@ -106,9 +110,9 @@ class Training:
         best: Best | None = None
         self._started = self.clock()
         self._next_tick = self._started + TICK_S
-        for micro_batches in self._micro_batches():
+        for micro_batches in self._micro_batches(self.part, self.order):
             self.factor = self.schedule.factor(self.step, self._progress(self.step + 0.5))
-            self.take_step.optimizers.scale_lr(self.factor)
+            self.take_step.scale_lr(self.factor)
             self.take_step(micro_batches)
             self._batches_seen += len(micro_batches)
             self.step += 1
@@ -136,11 +140,15 @@ class Training:
         self._started += self.clock() - began
         return go is not False
 
-    def _micro_batches(self) -> Iterator[list[Batch]]:
+    def _feed(self, turn: Turn, order: torch.Generator) -> Iterator[list[Batch]]:
+        part_size(self.task.sizes["train"], turn.part)  # an empty part would be searched for a batch for ever
+        return self._micro_batches(turn.part, order)
+
+    def _micro_batches(self, part: Part | None, order: torch.Generator) -> Iterator[list[Batch]]:
         """The batches of one optimiser step after another, epoch after epoch."""
         size, group = self.settings.batch_size, self.settings.accumulate
         while True:
-            epoch = self.task.batches("train", size, self.order)
+            epoch = self.task.batches("train", size, order, **({} if part is None else {"part": part}))
             while step := list(itertools.islice(epoch, group)):
                 yield step
 

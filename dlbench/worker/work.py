@@ -28,6 +28,7 @@ from dlbench.worker.evaluate import predict, prefixed
 from dlbench.worker.fingerprint import fingerprint
 from dlbench.worker.lock import machine_lock
 from dlbench.worker.machine import machine, versions
+from dlbench.worker.outputs import outputs_of
 from dlbench.worker.seeds import seed_globally
 from dlbench.worker.train import Training, evaluation_batch
 
@@ -42,6 +43,7 @@ class Findings:
     ran: tuple[str, ...] = ()
     flags: list[str] = field(default_factory=list)
     fingerprint: str | None = None
+    outputs: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
 
@@ -134,6 +136,7 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
             np.savez_compressed(jobdir.artifacts / "predictions.npz", **columns)  # type: ignore[arg-type]
     findings.metrics = [metric for split in reversed(job.splits) for metric in scores[split]] + trained.metrics
     findings.fingerprint = fingerprint(model)
+    findings.outputs = outputs_of(bench.task, model, evaluation_batch(job.train), bench.precision)
     card = model_card(todo, model, findings.metrics, findings.sizes)
     (jobdir.artifacts / "model_card.md").write_text(card, encoding="utf-8")
     if job.train.checkpoint:
@@ -181,6 +184,7 @@ def _record(todo: Work, jobdir: JobDir, findings: Findings, started_at: datetime
         model=job.model,
         train=job.train.model_dump(mode="json"),
         cost=job.cost,
+        outputs=findings.outputs,
         precision=RecordPrecision(asked=job.precision, ran=findings.ran),
         device=job.device,
         threads=job.threads,
