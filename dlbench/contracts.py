@@ -14,7 +14,7 @@ from dlbench.schema.base import Params, Value
 from dlbench.schema.data import DataFile
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
-from dlbench.schema.metric import Metric
+from dlbench.schema.metric import Direction, Metric
 from dlbench.schema.record import Record
 from dlbench.schema.search import Objective
 from dlbench.schema.signature import Signature
@@ -156,11 +156,13 @@ class TaskModule(Protocol):
 
     Attributes:
         DATASETS: datasets used when a suite names none, in order of preference; the last is built in.
+        SCORE: name and direction of the first metric of `score`: what a search looks for when it is not told.
     """
 
     REVISION: int
     Params: type[Params]
     DATASETS: tuple[str, ...]
+    SCORE: tuple[str, Direction]
 
     def outline(self, params: Any) -> Signature:
         """The signature as far as it is known before any data is read."""

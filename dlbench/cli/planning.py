@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dlbench.cli.console import say
 from dlbench.cli.quantities import count, duration
@@ -16,7 +16,7 @@ from dlbench.contracts import Executor
 from dlbench.errors import StoreError, UsageError
 from dlbench.executors._warm import Warm
 from dlbench.plan.describe import Describer
-from dlbench.plan.grid import Known
+from dlbench.plan.grid import Know, Known
 from dlbench.plan.plan import Plan
 from dlbench.run.estimate import Estimator
 from dlbench.run.loop import RunOptions
@@ -25,6 +25,9 @@ from dlbench.schema.base import Json
 from dlbench.schema.job import Entry
 from dlbench.schema.record import AGAIN, DONE, Record
 from dlbench.store.folder import Store
+
+if TYPE_CHECKING:
+    from dlbench.cli.searching import Searching
 
 State = Literal["cached", "run", "again", "failed", "skipped"]
 
@@ -43,6 +46,7 @@ class Flags:
     mirror: str | None = None
     unofficial: bool = False
     re_resolve: bool = False
+    sweep: bool = False
 
 
 @dataclass
@@ -62,6 +66,7 @@ class Planned:
     warm: Warm
     describe: Describer
     records: dict[str, Record]
+    know: Know
     earlier: list[Entry] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -108,7 +113,7 @@ class Planned:
         gpus = self.gpus
         if gpus and any(entry.job.device.startswith("cuda") for entry in self.waiting):
             return gpus
-        threads = max((entry.job.threads for entry in self.waiting if not entry.job.exclusive), default=1)
+        threads = max((entry.job.threads for entry in self.plan.entries if not entry.job.exclusive), default=1)
         cores = int(self.describe([{"what": "machine"}])[0]["machine"]["cores"])
         return max(1, cores // threads)
 
@@ -141,6 +146,25 @@ class Planned:
             del self.waiting
 
     @property
+    def index(self) -> list[Entry]:
+        """The suite's index as it is known before the run; what a search has named before stays in it."""
+        named = self.searching.known(self.earlier) if self.searching is not None else []
+        return [*named, *self.plan.entries]
+
+    @cached_property
+    def searching(self) -> "Searching | None":
+        """The suite's studies, if it has a search.
+
+        Raises:
+            UsageError: its spaces do not fit what it searches.
+        """
+        if self.plan.suite.search is None:
+            return None
+        from dlbench.cli.searching import Searching
+
+        return Searching(self, self.store)
+
+    @property
     def data_roots(self) -> dict[str, Path]:
         """Digest → folder, for datasets that have files."""
         return {digest: root for digest, root in self.plan.roots.items() if root is not None}
@@ -154,6 +178,7 @@ class Planned:
             f"{states.count('cached')} cached",
             f"{len(self.waiting)} to run",
         ]
+        parts += ["and what the search asks for"] if self.searching is not None else []
         parts += [f"{states.count('skipped')} skipped"] if "skipped" in states else []
         parts += [f"{states.count('failed')} failed before (--retry-failed)"] if "failed" in states else []
         if self.waiting:
@@ -171,14 +196,18 @@ class Planned:
                 reasons.setdefault(entry.skipped, []).append(entry.label)
         for reason, labels in reasons.items():
             lines.append(f"skipped {', '.join(dict.fromkeys(labels))}: {reason}")
-        seeds = len(self.plan.suite.seeds)
-        if seeds < 5 and len({entry.label for entry in self.plan.entries}) > 1 and not self.flags.smoke:
+        lines += self.searching.lines() if self.searching is not None else []
+        seeds = len({entry.job.seed for entry in self.plan.entries if entry.job.seed is not None})
+        if 0 < seeds < 5 and len({entry.label for entry in self.plan.entries}) > 1 and not self.flags.smoke:
             lines.append(f"{count(seeds, 'seed')}: too few for a verdict (5 are enough)")
         return lines + self._mixtures()
 
     def _shrinking(self) -> list[str]:
         """That jobs leave the suite's index, whose records stay in the store."""
-        before, now = {e.job.id for e in self.earlier}, {e.job.id for e in self.plan.entries}
+        before = {e.job.id for e in self.earlier if e.study is None}
+        now = {e.job.id for e in self.plan.entries}
+        if self.plan.suite.search is not None:
+            return []  # its winners come later
         if len(now) >= len(before):
             return []
         return [
@@ -209,12 +238,12 @@ class Planned:
         if self.flags.timeout is not None and timeout_s is None:
             raise UsageError(f"--timeout {self.flags.timeout}: say 90s, 10m or 2h")
         return RunOptions(
-            entries=self.waiting,
+            entries=self.waiting if suite.search is None else (),
             slots=self.slots,
             gpus=self.gpus,
             retry_failed=self.flags.retry_failed,
             timeout_s=timeout_s,
-            budget_s=suite.budget_s,
+            budget_s=suite.budget_s if suite.search is None else None,  # of a search, no study begins more by then
             estimator=self.estimator,
             data_roots=self.data_roots,
             plugins=suite.plugins,
@@ -242,9 +271,7 @@ def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
     options = data_options(flags.mirror, flags.offline or flags.smoke, flags.unofficial)
     with Warm() as warm:
         describe = Describer(lambda requests: warm.describe(list(requests)), cache() / "describe")
-        suite = load_suite(flags.suite, flags.overrides, describe)
-        if suite.search is not None:
-            raise UsageError(f"{flags.suite}: `search:` makes this suite a study; this version runs grids only")
+        suite = load_suite(flags.suite, flags.overrides, describe, sweep=flags.sweep)
         if flags.smoke:
             suite = smoke(suite)
         earlier, before, doubts = _kept(store, suite.name, choices=not flags.re_resolve)
@@ -261,11 +288,11 @@ def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
         plan = make_plan(suite, datasets, before=before, earlier=earlier, know=know, smoke=flags.smoke)
         for entry in plan.entries:
             know(entry.job.id)
-        if not plan.entries:
+        if not plan.entries and suite.search is None:
             why = "`exclude:` leaves no combination" if suite.exclude else "the suite asks for no job"
             raise UsageError(f"{flags.suite}: nothing is left to run: {why}")
         doubts += [] if store is None else unreadable(store)
-        yield Planned(flags, plan, store, warm, describe, records, earlier, doubts)
+        yield Planned(flags, plan, store, warm, describe, records, know, earlier, doubts)
 
 
 def _kept(store: Store | None, name: str, *, choices: bool) -> tuple[list[Entry], dict[str, Json], list[str]]:

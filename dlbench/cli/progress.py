@@ -17,7 +17,9 @@ from dlbench.schema.record import Record
 def title(entry: Entry) -> str:
     """`lstm · seed 3`, `lstm · cost, batch 64, round 1`, with task settings that vary."""
     beyond = [
-        f"{k.partition('.')[2] or k}={v}" for k, v in entry.varied.items() if not k.startswith(("model.", "train."))
+        f"{k.partition('.')[2] or k}={_short(v)}"
+        for k, v in entry.varied.items()
+        if entry.candidate is not None or not k.startswith(("model.", "train."))
     ]
     name = " ".join([entry.label, *beyond])
     cost = entry.job.cost
@@ -27,8 +29,15 @@ def title(entry: Entry) -> str:
     return f"{name} · cost, batch {cost.batch_size}, round {cost.round + 1}{anchor}"
 
 
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def outcome(record: Record, log: Path | None) -> str:
     """`ok · test_accuracy 0.9123 · 12 s`, or status, reason, and where the log is."""
+    if record.status == "pruned":
+        score = next((f" · {m.name} {m.value:.4g}" for m in record.metrics[:1] if m.value is not None), "")
+        return f"pruned{score} · {duration(record.duration_s)}"
     if record.status != "ok":
         where = f" ({log})" if log is not None and log.exists() and log.stat().st_size else ""
         return f"{record.status}: {record.reason}{where}"
@@ -41,7 +50,7 @@ def outcome(record: Record, log: Path | None) -> str:
 class Lines:
     """One plain line for every job that ends; for logs and pipes."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int | None) -> None:
         self.total, self.done = total, 0
         self.logs: dict[str, Path] = {}
 
@@ -61,7 +70,8 @@ class Lines:
     def on_end(self, entry: Entry, record: Record) -> None:
         """A job has ended."""
         self.done += 1
-        say(f"[{self.done}/{self.total}] {title(entry)}: {outcome(record, self.logs.get(record.id))}")
+        of = "" if self.total is None else f"/{self.total}"
+        say(f"[{self.done}{of}] {title(entry)}: {outcome(record, self.logs.get(record.id))}")
 
     def on_note(self, text: str) -> None:
         """The run has something to say."""
@@ -71,7 +81,7 @@ class Lines:
 class Bars:
     """A bar for the whole run and a line for every running job."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int | None) -> None:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self.progress = Progress(
@@ -84,7 +94,7 @@ class Bars:
             transient=True,
             refresh_per_second=2,
         )
-        self.total = self.progress.add_task("all jobs", total=total, note=f"0/{total}")
+        self.total = self.progress.add_task("all jobs", total=total, note="0" if total is None else f"0/{total}")
         self.count, self.done, self.began = total, 0, time.monotonic()
         self.running: dict[str, Any] = {}
         self.logs: dict[str, Path] = {}
@@ -123,8 +133,11 @@ class Bars:
         if bar is not None:
             self.progress.remove_task(bar)
         self.done += 1
-        left = (time.monotonic() - self.began) / self.done * (self.count - self.done)
-        self.progress.update(self.total, advance=1, note=f"{self.done}/{self.count}, about {duration(left)} left")
+        note = str(self.done)
+        if self.count is not None:
+            left = (time.monotonic() - self.began) / self.done * (self.count - self.done)
+            note = f"{self.done}/{self.count}, about {duration(left)} left"
+        self.progress.update(self.total, advance=1, note=note)
         self.progress.console.print(
             f"{title(entry)}: {outcome(record, self.logs.get(record.id))}", markup=False, highlight=False
         )
@@ -134,6 +147,10 @@ class Bars:
         self.progress.console.print(text, markup=False, highlight=False)
 
 
-def listener(total: int) -> "Bars | Lines":
-    """Bars where stderr is a terminal, lines elsewhere."""
+def listener(total: int | None) -> "Bars | Lines":
+    """Bars where stderr is a terminal, lines elsewhere.
+
+    Args:
+        total: jobs to come; None: a search decides as it goes.
+    """
     return Bars(total) if sys.stderr.isatty() else Lines(total)

@@ -15,7 +15,7 @@ from dlbench.errors import JobFailed
 
 if TYPE_CHECKING:
     from dlbench.cli.ending import Closing
-    from dlbench.cli.planning import Planned
+    from dlbench.cli.planning import Flags, Planned
     from dlbench.contracts import Executor as Works
     from dlbench.plan.plan import Plan
     from dlbench.run.loop import Outcome, RunOptions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: dlbench run suites/rnn_vs_transformer.yaml train.epochs=2 seeds=3")(run)
+    app.command(epilog="Example: dlbench sweep suites/sweep_lstm.yaml --trials 16")(sweep)
     app.command(epilog="Example: dlbench plan suites/rnn_vs_transformer.yaml")(plan)
 
 
@@ -59,9 +60,7 @@ def run(
 ) -> None:
     """Run a suite: plan, train, measure, track, report. Run it again to go on where it stopped."""
     from dlbench.cli.ending import Closing
-    from dlbench.cli.planning import Flags, planned
-    from dlbench.cli.report import check_place
-    from dlbench.store.folder import Store as Folder
+    from dlbench.cli.planning import Flags
 
     flags = Flags(
         suite, tuple(overrides or ()), slots, retry_failed, timeout, smoke, offline, mirror, unofficial, re_resolve
@@ -69,23 +68,65 @@ def run(
     how = Closing(
         mlflow=not (no_mlflow or smoke), report=not (no_report or smoke), show=not json, out_folder=report_folder
     )
+    _whole(flags, how, store, executor, json=json)
+
+
+def sweep(
+    suite: shared.SuiteFile,
+    overrides: shared.Overrides = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Distinct candidates that each study tries.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="A name from `dlbench list strategies`.")] = None,
+    pruner: Annotated[str | None, typer.Option(help="median, successive_halving, hyperband, patient, none.")] = None,
+    store: shared.Store = shared.STORE,
+    slots: Slots = None,
+    executor: Executor = "local",
+    timeout: Timeout = None,
+    smoke: shared.Smoke = False,
+    offline: shared.Offline = False,
+    mirror: shared.Mirror = None,
+    unofficial: shared.Unofficial = False,
+    re_resolve: shared.ReResolve = False,
+    no_mlflow: NoMlflow = False,
+    no_report: NoReport = False,
+    report_folder: shared.Out = None,
+    json: shared.Json = False,
+) -> None:
+    """Search the suite's space for the best candidate, with what it varies as the space if it names none."""
+    from dlbench.cli.ending import Closing
+    from dlbench.cli.planning import Flags
+
+    said = {"search.budget": trials and f"{{trials: {trials}}}", "search.strategy": strategy, "search.pruner": pruner}
+    given = (*(overrides or ()), *(f"{key}={value}" for key, value in said.items() if value is not None))
+    flags = Flags(suite, given, slots, False, timeout, smoke, offline, mirror, unofficial, re_resolve, sweep=True)
+    how = Closing(
+        mlflow=not (no_mlflow or smoke), report=not (no_report or smoke), show=not json, out_folder=report_folder
+    )
+    _whole(flags, how, store, executor, json=json)
+
+
+def _whole(flags: "Flags", how: "Closing", store: Path, executor: str, *, json: bool) -> None:
+    """The whole way of `run` and `sweep`."""
+    from dlbench.cli.planning import planned
+    from dlbench.cli.report import check_place
+    from dlbench.store.folder import Store as Folder
+
     ended: tuple[Outcome, int | None] | None = None
     failed: Mapping[str, int] = {}
     begun = False
     try:
-        with _store(store, smoke) as root, Folder.writing(root) as folder, planned(flags, folder) as todo:
+        with _store(store, flags.smoke) as root, Folder.writing(root) as folder, planned(flags, folder) as todo:
             name = todo.plan.suite.name
             todo.preflight()
             options, works = todo.options(), todo.executor(executor)
             if how.report:
-                check_place(name, report_folder)
-            changed = folder.write_suite(todo.plan.suite, todo.plan.entries)
+                check_place(name, how.out_folder)
+            changed = folder.write_suite(todo.plan.suite, todo.index)
             folder.keep_choices(name, todo.plan.choices)
             for line in todo.remarks():
                 warn(line)
             say(todo.line())
             begun = True
-            if todo.waiting or changed or _lacks_report(folder, name, how):
+            if todo.waiting or changed or todo.searching is not None or _lacks_report(folder, name, how):
                 ended = _run(todo, folder, works, options, how)
             else:
                 say(_nothing_to_do(name, how))
@@ -147,9 +188,12 @@ def _run(
     from dlbench.run.loop import Loop
     from dlbench.run.signals import interruptible
 
-    with Ending(store, todo.plan.suite, options.lock_dir, mirrored=how.mlflow, news=bool(todo.waiting)) as ending:
-        with listener(len(todo.waiting)) as screen:
-            source = Grid(todo.plan.entries)
+    searching = todo.searching
+    news = bool(todo.waiting) or searching is not None
+    with Ending(store, todo.plan.suite, options.lock_dir, mirrored=how.mlflow, news=news) as ending:
+        with listener(None if searching is not None else len(todo.waiting)) as screen:
+            studies = None if searching is None else searching.source(store, todo.earlier, todo.know)
+            source = Grid(todo.plan.entries) if studies is None else studies
             loop = Loop(source, store, executor, options, Told(ending, screen))
             told = False
 
@@ -161,6 +205,8 @@ def _run(
 
             with interruptible(interrupt) as heard:
                 outcome = loop.run()
+        if studies is not None:
+            store.write_suite(todo.plan.suite, studies.entries)
         if outcome.trimmed:
             store.write_suite(todo.plan.suite, _trimmed(todo.plan, outcome))
         ending.close(outcome, how)
@@ -185,7 +231,7 @@ def _end(outcome: "Outcome", signal_number: int | None) -> None:
         complain(f"interrupted; what had finished is kept. To go on: {command_line()}")
         raise typer.Exit(128 + (signal_number or SIGINT))
     why = "the lines above say why" if outcome.made else "`dlbench report` shows why"
-    _complain_of({status: n for status, n in outcome.counts.items() if status in FAILURES}, why)
+    _complain_of({status: n for status, n in outcome.wanting.items() if status in FAILURES and n}, why)
 
 
 def _complain_of(failed: Mapping[str, int], why: str) -> None:

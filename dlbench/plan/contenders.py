@@ -12,6 +12,8 @@ from dlbench.plan import identity
 from dlbench.plan.ask import Ask
 from dlbench.plan.describe import digest_of_plugin
 from dlbench.plan.merge import contenders, default_label, over, train_settings
+from dlbench.plan.shelves import ask_once
+from dlbench.plan.words import validate
 from dlbench.schema.base import Json
 from dlbench.schema.data import DataCopy
 from dlbench.schema.job import DatasetRef, ModelRef, TaskRef
@@ -72,6 +74,7 @@ class Resolver:
         describe: answers about the shelves and the machine.
         copy_of: which copy of a dataset is used.
         first_only: keep the first combination of each task and model that is not excluded, and no other.
+        ask_params: answers about parameters, when there are too many of them to be remembered (a search).
 
     Attributes:
         here: machine, versions and devices, as `describe` answers.
@@ -83,10 +86,12 @@ class Resolver:
     describe: Ask
     copy_of: CopyOf
     first_only: bool = False
+    ask_params: Ask | None = None
     _modules: dict[tuple[str, str], dict[str, Json]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.here: dict[str, Json] = self.describe([{"what": "machine"}])[0]
+        self.params: Ask = self.ask_params or self.describe
 
     def contenders(self) -> list[Contender]:
         """Every combination that is not excluded, in the order of the file.
@@ -103,9 +108,30 @@ class Resolver:
         kept = [point for point in points if not self._excluded(point)]
         if self.first_only:
             kept = list({(id(point.task), id(point.model)): point for point in reversed(kept)}.values())[::-1]
+        return self._resolved(kept)
+
+    def candidate(self, task: int, label: str, combination: Mapping[str, Json]) -> Contender:
+        """One configuration that the suite does not list: a model of a task with values of a search.
+
+        Args:
+            task: number of the task.
+            label: of the model.
+            combination: as of what varies.
+
+        Raises:
+            UsageError: it is excluded, or its parameters do not fit each other.
+        """
+        entry = self.suite.tasks[task]
+        model = next(model for model in contenders(self.suite, entry) if model.label == label)
+        point = Point(entry, self.chosen[task], model, combination)
+        if self._excluded(point):
+            raise UsageError("`exclude:` leaves it out")
+        return self._resolved([point])[0]
+
+    def _resolved(self, points: Sequence[Point]) -> list[Contender]:
         shelves: tuple[Shelf, ...] = ("tasks", "datasets", "models")
-        answers = iter(self.describe([self._ask_params(point, shelf) for point in kept for shelf in shelves]))
-        return [self._contender(point, *(self._complete(point, next(answers)) for _ in shelves)) for point in kept]
+        answers = iter(ask_once([self._ask_params(point, shelf) for point in points for shelf in shelves], self.params))
+        return [self._contender(point, *(self._complete(point, next(answers)) for _ in shelves)) for point in points]
 
     def _combinations(self, task: TaskEntry, model: ModelEntry, dataset: DatasetEntry) -> Iterator[dict[str, Json]]:
         """The points of the grid for one model on one task; axes that these do not have are left out."""
@@ -150,6 +176,14 @@ class Resolver:
 
     def _train(self, point: Point) -> dict[str, Json]:
         return over(train_settings(self.suite, point.task, point.model), _below(point.combination, "train."))
+
+    def _train_settings(self, point: Point) -> TrainSettings:
+        settings, errors = validate(TrainSettings, self._train(point))
+        if errors:
+            what = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['message']}".strip() for e in errors)
+            raise UsageError(f"{self.suite.name}: {_label(point.model, point.combination)}: train: {what}")
+        assert isinstance(settings, TrainSettings)
+        return settings
 
     def _params(self, point: Point, shelf: Shelf) -> dict[str, Json]:
         """What the suite says about the parameters of one part, its preset included."""
@@ -204,7 +238,7 @@ class Resolver:
                 name=dataset.name, params=dataset_params, digest=copy.digest, source=copy.source, official=copy.official
             ),
             model=ModelRef(name=model.name, preset=model.preset, params=model_params),
-            train=TrainSettings.model_validate(self._train(point)),
+            train=self._train_settings(point),
             precision=precision,
             device=device,
             common={

@@ -39,6 +39,10 @@ class Describer:
             self._keep({key: answer for key, answer in answers.items() if answer.get("ok", "error" not in answer)})
         return [self._known[key] for key in keys]
 
+    def once(self, requests: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
+        """Answers that nobody will ask for again; they are not kept."""
+        return self.ask(requests) if requests else []
+
     def _key(self, request: dict[str, Json]) -> str:
         text = json.dumps(request, sort_keys=True, default=str)
         for paths in request.get("plugins", {}).values():

@@ -76,12 +76,12 @@ def read_vary(spot: Spot, problems: Problems) -> dict[str, tuple[Json, ...]]:
     varied: dict[str, tuple[Json, ...]] = {}
     for key in spot.node.value:
         below = spot.at(key)
-        if not _can_vary(key):
-            _refuse_vary(spot, key, problems)
+        if not can_vary(key):
+            refuse_vary(spot, key, problems)
         elif is_list(below, problems):
-            _unique(below, problems)
+            unique(below, problems)
             for item in below.items():
-                _check_varied(key, item, problems)
+                check_varied(key, item, problems)
             varied[key] = tuple(below.node.plain())
     budgets = [key for key in varied if key.removeprefix("train.") in BUDGETS]
     if len(budgets) > 1:
@@ -89,13 +89,15 @@ def read_vary(spot: Spot, problems: Problems) -> dict[str, tuple[Json, ...]]:
     return varied
 
 
-def _can_vary(key: str) -> bool:
+def can_vary(key: str) -> bool:
+    """Whether a key names something that can have several values."""
     if key.startswith("train."):
         return key.removeprefix("train.") in TrainSettings.model_fields
     return key in VARIED[-2:] or any(key.startswith(prefix) and key != prefix for prefix in VARIED[1:-2])
 
 
-def _refuse_vary(spot: Spot, key: str, problems: Problems) -> None:
+def refuse_vary(spot: Spot, key: str, problems: Problems) -> None:
+    """Note a key that names nothing that can vary."""
     settings = [f"train.{name}" for name in TrainSettings.model_fields]
     if key.startswith("train."):
         unknown_key(problems, spot, key, settings, "there is no setting")
@@ -106,7 +108,8 @@ def _refuse_vary(spot: Spot, key: str, problems: Problems) -> None:
         problems.add(spot.at(key), f"{key!r} cannot vary; {names} can. Did you mean 'model.{key}'?")
 
 
-def _check_varied(key: str, item: Spot, problems: Problems) -> None:
+def check_varied(key: str, item: Spot, problems: Problems) -> None:
+    """Note a value that a setting, precision or device cannot have."""
     if key in ("precision", "device"):
         READERS[key][1](item, problems)
     elif key.startswith("train."):
@@ -194,16 +197,17 @@ def _cost(spot: Spot, problems: Problems) -> CostSettings | None:
         return None
     for key in ("batch_sizes", "phases"):
         if (below := spot.child(key)) is not None:
-            _unique(below, problems)
+            unique(below, problems)
     cost: CostSettings | None = check(CostSettings, spot, problems)
     return cost
 
 
-def _seeds(spot: Spot, problems: Problems) -> tuple[int, ...]:
+def read_seeds(spot: Spot, problems: Problems) -> tuple[int, ...]:
+    """A number of seeds, or the seeds themselves."""
     value = spot.node.value
     if isinstance(value, tuple):
         if is_list(spot, problems):
-            _unique(spot, problems)
+            unique(spot, problems)
         for item in spot.items():
             seed = item.node.value
             if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
@@ -218,17 +222,14 @@ def _seeds(spot: Spot, problems: Problems) -> tuple[int, ...]:
     return tuple(range(value))
 
 
-def _unique(spot: Spot, problems: Problems) -> None:
+def unique(spot: Spot, problems: Problems) -> None:
+    """Note items of a list that stand there twice."""
     seen = set()
     for item in spot.items():
         value = repr(item.node.plain())  # repr tells True from 1 and takes lists
         if value in seen:
             problems.add(item, f"{show(item.node.plain())} is listed twice.")
         seen.add(value)
-
-
-def _mapping(spot: Spot, problems: Problems) -> dict[str, Json]:
-    return spot.node.plain() if is_mapping(spot, problems) else {}
 
 
 READERS: Mapping[str, tuple[str, Reader]] = {
@@ -240,11 +241,10 @@ READERS: Mapping[str, tuple[str, Reader]] = {
     "device": ("device", _in_words(Device, "auto, cpu, cuda or cuda:N")),
     "vary": ("vary", read_vary),
     "exclude": ("exclude", _exclude),
-    "seeds": ("seeds", _seeds),
+    "seeds": ("seeds", read_seeds),
     "cost": ("cost", _cost),
     "budget": ("budget_s", _duration),
     "timeout": ("timeout_s", _duration),
-    "search": ("search", _mapping),
     "report": ("report", _of(ReportSettings)),
 }
 """Key of a suite → (field of `Suite`, its reader), for all keys that need no shelf."""

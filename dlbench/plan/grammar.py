@@ -7,11 +7,12 @@ from typing import Any
 from dlbench.plan.entries import ReadModel, ReadTask, read_models, read_tasks
 from dlbench.plan.fields import READERS, read_keys, read_plugins
 from dlbench.plan.nodes import Node, Problems, Spot
+from dlbench.plan.searching import read_search
 from dlbench.plan.words import show
 from dlbench.schema.base import Json
 from dlbench.schema.suite import ModelEntry, Suite
 
-KEYS = (*READERS, "tasks", "models", "plugins")
+KEYS = (*READERS, "tasks", "models", "plugins", "search")
 """All keys of a suite."""
 
 
@@ -69,6 +70,8 @@ def read_suite(node: Node, folder: Path, problems: Problems) -> ReadSuite:
             fields[field] = read(given[key], problems)
     if "plugins" in given:
         fields["plugins"] = read_plugins(given["plugins"], folder, problems)
+    if "search" in given:
+        fields["search"] = read_search(given["search"], problems)
     tasks = read_tasks(given["tasks"], problems) if "tasks" in given else ()
     models = read_models(given["models"], problems) if "models" in given else ()
     for key in ("name", "tasks"):

@@ -59,9 +59,18 @@ def expand(resolver: Resolver, earlier: Sequence[Entry], know: Know) -> list[Ent
     return entries
 
 
-def train_entry(contender: Contender, seed: int) -> Entry:
-    """One train job."""
+def train_entry(
+    contender: Contender, seed: int, splits: tuple[str, ...] = SPLITS, table: str | None = None, **of: Json
+) -> Entry:
+    """One train job.
+
+    Args:
+        splits: that are scored; a candidate of a study leaves out the test split.
+        table: answers instead of training.
+        of: further fields of the entry.
+    """
     train = contender.train
+    answered: dict[str, Json] = {} if table is None else {"table": table}
     job_id = identity.job_id(
         kind="train",
         common=contender.common,
@@ -70,8 +79,9 @@ def train_entry(contender: Contender, seed: int) -> Entry:
         threads=train.threads,
         train=identity.trained(train),
         seed=seed,
-        splits=list(SPLITS),
+        splits=list(splits),
         inputs={},
+        **answered,
     )
     job = Job(
         id=job_id,
@@ -84,9 +94,11 @@ def train_entry(contender: Contender, seed: int) -> Entry:
         device=contender.device,
         threads=train.threads,
         seed=seed,
-        splits=SPLITS,
+        splits=splits,
+        table=table,
     )
-    return Entry(job=job, label=contender.label, varied=dict(contender.varied), skipped=contender.skipped)
+    fields = {"label": contender.label, "varied": dict(contender.varied), "skipped": contender.skipped, **of}
+    return Entry(job=job, **fields)
 
 
 class CostGrid:

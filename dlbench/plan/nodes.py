@@ -80,6 +80,16 @@ def _deeper_than(nodes: tuple[Node, ...]) -> int:
     return 1 + max((node.depth for node in nodes), default=0)
 
 
+def as_node(value: Json, place: Place) -> Node:
+    """A plain value as a tree, all of it at one place."""
+    if isinstance(value, Mapping):
+        items = {str(key): as_node(below, place) for key, below in value.items()}
+        return Node.mapping(place, items, dict.fromkeys(items, place))
+    if isinstance(value, list | tuple):
+        return Node.sequence(place, tuple(as_node(below, place) for below in value))
+    return Node(place, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A node, and the way to it from the top of the suite.
@@ -143,8 +153,8 @@ class Problems:
         if hint is not None:
             self._hints[hint] = None
 
-    def __bool__(self) -> bool:
-        return bool(self._found)
+    def __len__(self) -> int:
+        return len(self._found)
 
     def raise_if_any(self) -> None:
         """Raise all problems, in the order of their places.

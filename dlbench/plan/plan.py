@@ -9,6 +9,7 @@ from dlbench.errors import DataError
 from dlbench.plan.ask import Ask
 from dlbench.plan.contenders import Resolver
 from dlbench.plan.data import Candidate, DataOptions, choose
+from dlbench.plan.finals import unvaried
 from dlbench.plan.grid import Know, expand
 from dlbench.schema.base import Json
 from dlbench.schema.data import DataCopy
@@ -28,6 +29,7 @@ class Plan:
         roots: digest of a dataset → folder of its files, None for a built-in one.
         choices: task → name of the dataset that was taken, for the store to keep.
         notes: lines for the user: why a dataset, what is unofficial.
+        resolver: what made the entries; a search goes on with it.
     """
 
     suite: Suite
@@ -35,6 +37,7 @@ class Plan:
     roots: Mapping[str, Path | None]
     choices: Mapping[str, str]
     notes: tuple[str, ...]
+    resolver: Resolver
 
 
 class Datasets:
@@ -110,7 +113,7 @@ def make_plan(
     know: Know,
     smoke: bool = False,
 ) -> Plan:
-    """Plan a suite.
+    """Plan a suite; of one with a search, what is known beforehand: the defaults.
 
     Args:
         suite: validated.
@@ -125,12 +128,21 @@ def make_plan(
     """
     keys = [f"{number} {task.name}" for number, task in enumerate(suite.tasks)]
     chosen = [datasets.take(task, before.get(key)) for key, task in zip(keys, suite.tasks, strict=True)]
-    resolver = Resolver(suite, chosen, Catalog(suite.plugins), datasets.describe, datasets.copy_of, first_only=smoke)
-    entries = expand(resolver, earlier, know)
+    resolver = Resolver(
+        suite if suite.search is None else unvaried(suite),
+        chosen,
+        Catalog(suite.plugins),
+        datasets.describe,
+        datasets.copy_of,
+        first_only=smoke,
+    )
+    judges = suite.search is None or suite.search.winners > 0
+    entries = expand(resolver, earlier, know) if judges else []
     return Plan(
         suite=suite,
         entries=tuple(entries),
         roots=datasets.roots,
         choices={key: entry.name for key, entry in zip(keys, chosen, strict=True)},
         notes=tuple(dict.fromkeys(datasets.notes)),
+        resolver=resolver,
     )

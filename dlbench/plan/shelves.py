@@ -34,10 +34,14 @@ class Shelves:
         """Whether the module behind an entry can be used."""
         return (shelf_of(entry), entry.name) in self.answers
 
+    def schema(self, entry: Entry) -> dict[str, Json]:
+        """JSON schema of an entry's parameters; empty if it is not known."""
+        schema: dict[str, Json] = self.answers.get((shelf_of(entry), entry.name), {}).get("schema", {})
+        return schema
+
     def parameters(self, entry: Entry) -> tuple[str, ...]:
         """Names of the parameters that an entry can have; none if it is not known."""
-        schema = self.answers.get((shelf_of(entry), entry.name), {}).get("schema", {})
-        return tuple(schema.get("properties", ()))
+        return tuple(self.schema(entry).get("properties", ()))
 
     def defaults(self, entry: Entry) -> dict[str, Json]:
         """Parameters of an entry as far as they can be told without validating them: defaults, preset, its own."""
@@ -107,7 +111,7 @@ def check_fit(read: ReadSuite, shelves: Shelves, problems: Problems) -> None:
 
 
 @dataclass(frozen=True)
-class _Probe:
+class Probe:
     """Parameters to be validated, and where their errors belong.
 
     Attributes:
@@ -129,9 +133,9 @@ def check_params(read: ReadSuite, shelves: Shelves, describe: Ask, problems: Pro
     Returns:
         Paths of the entries whose parameters are wrong.
     """
-    probes = [_Probe(use.entry, use.entry.params, use.spot) for use in _uses(read) if shelves.knows(use.entry)]
+    probes = [Probe(use.entry, use.entry.params, use.spot) for use in _uses(read) if shelves.knows(use.entry)]
     probes += _varied_probes(read, shelves, problems, values=values)
-    requests = [_request(probe, shelves, read.plugins) for probe in probes]
+    requests = [probe_request(probe, shelves, read.plugins) for probe in probes]
     answers = ask_once(requests, describe)
     wrong = set()
     for probe, answer in zip(probes, answers, strict=True):
@@ -140,7 +144,7 @@ def check_params(read: ReadSuite, shelves: Shelves, describe: Ask, problems: Pro
         if probe.varied is None:
             _tell_own(probe, errors, read, shelves, problems)
         else:
-            _tell_varied(probe, errors, problems)
+            tell_varied(probe, answer, problems)
     return wrong
 
 
@@ -152,7 +156,8 @@ def _errors(answer: dict[str, Json]) -> list[Error]:
     return errors
 
 
-def _request(probe: _Probe, shelves: Shelves, plugins: Json) -> dict[str, Json]:
+def probe_request(probe: Probe, shelves: Shelves, plugins: Json) -> dict[str, Json]:
+    """The question whether an entry's module takes these parameters."""
     shelf = shelf_of(probe.entry)
     preset = probe.entry.preset if isinstance(probe.entry, ModelEntry) else None
     if preset not in shelves.answers[shelf, probe.entry.name].get("presets", {}):
@@ -161,7 +166,7 @@ def _request(probe: _Probe, shelves: Shelves, plugins: Json) -> dict[str, Json]:
     return {**names, "preset": preset, "params": probe.params, "plugins": plugins}
 
 
-def _tell_own(probe: _Probe, errors: Sequence[Error], read: ReadSuite, shelves: Shelves, problems: Problems) -> None:
+def _tell_own(probe: Probe, errors: Sequence[Error], read: ReadSuite, shelves: Shelves, problems: Problems) -> None:
     """Note errors of an entry's own parameters; a missing one may be given by what varies."""
     prefix = f"{SINGULAR[shelf_of(probe.entry)]}."
     varied = {key for key in _varied_for(probe.entry, read) if key.startswith(prefix)}
@@ -170,8 +175,9 @@ def _tell_own(probe: _Probe, errors: Sequence[Error], read: ReadSuite, shelves: 
     tell(problems, probe.spot.at("params"), kept, shelves.parameters(probe.entry), lead)
 
 
-def _tell_varied(probe: _Probe, errors: Sequence[Error], problems: Problems) -> None:
+def tell_varied(probe: Probe, answer: dict[str, Json], problems: Problems) -> None:
     """Note errors of one varied value; those of other parameters belong to the entry."""
+    errors = _errors(answer)
     own = [{**e, "loc": e["loc"][1:]} for e in errors if e["loc"] and e["loc"][0] == probe.varied]
     whole = [e for e in errors if not e["loc"]] if probe.alone else []
     tell(problems, probe.spot, [*own, *whole], prefix=f"for {probe.entry.name}: ")
@@ -181,7 +187,7 @@ def _varied_for(entry: Entry, read: ReadSuite) -> dict[str, tuple[Json, ...]]:
     return read.varied(entry) if isinstance(entry, ModelEntry) else read.fields.get("vary", {})
 
 
-def _varied_probes(read: ReadSuite, shelves: Shelves, problems: Problems, *, values: bool) -> Iterable[_Probe]:
+def _varied_probes(read: ReadSuite, shelves: Shelves, problems: Problems, *, values: bool) -> Iterable[Probe]:
     """A probe for each value that varies and each entry that has this parameter; unknown parameters are noted."""
     suite_vary = read.root.child("vary")
     owners: dict[str, list[Entry]] = {
@@ -205,7 +211,7 @@ def _varied_probes(read: ReadSuite, shelves: Shelves, problems: Problems, *, val
             for entry in having if values else ():
                 alone = _alone(kind, entry, read)
                 for item in spot.at(key).items():
-                    yield _Probe(entry, {**entry.params, name: item.node.plain()}, item, name, alone)
+                    yield Probe(entry, {**entry.params, name: item.node.plain()}, item, name, alone)
 
 
 def _alone(kind: str, entry: Entry, read: ReadSuite) -> bool:

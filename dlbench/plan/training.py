@@ -34,7 +34,8 @@ def _combinations(
 ) -> Iterator[tuple[dict[str, Json], dict[str, Json]]]:
     """What varies of a pair's training, with the settings that it makes."""
     base = over(over(read.fields.get("train", {}), task.entry.train), model.entry.train)
-    axes = {key: values for key, values in read.varied(model.entry).items() if key.startswith("train.")}
+    searched = read.fields.get("search") is not None  # then a candidate that does not fit is told so, one by one
+    axes = {k: values for k, values in read.varied(model.entry).items() if k.startswith("train.") and not searched}
     for values in itertools.product(*axes.values()):
         varied = dict(zip(axes, values, strict=True))
         yield varied, over(base, {key.removeprefix("train."): value for key, value in varied.items()})

@@ -105,6 +105,7 @@ class Outcome:
 
     Attributes:
         counts: status → jobs, those from the store and those that the plan skips included.
+        wanting: the same for those that a run is there to finish: candidates of studies may fail.
         cached: jobs whose record was there before.
         made: (job id, attempt) of every attempt that ended in this run, in order.
         trimmed: ids of the jobs that the budget left no room for.
@@ -113,6 +114,7 @@ class Outcome:
     """
 
     counts: Mapping[str, int]
+    wanting: Mapping[str, int]
     cached: int
     made: tuple[tuple[str, int], ...]
     trimmed: tuple[str, ...]
@@ -143,6 +145,7 @@ class Loop:
         self._before: dict[str, Record | None] = {}  # what the store held, by job id
         self._curves: dict[str, list[Event]] = {}  # validations of a study's finished jobs, by job id
         self._counts: Counter[str] = Counter()
+        self._wanting: Counter[str] = Counter()
         self._cached = 0
         self._made: list[tuple[str, int]] = []
         self._trimmed: list[str] = []
@@ -166,6 +169,7 @@ class Loop:
             self._executor.stop()
         return Outcome(
             counts=dict(self._counts),
+            wanting=dict(self._wanting),
             cached=self._cached,
             made=tuple(self._made),
             trimmed=tuple(self._trimmed),
@@ -347,6 +351,7 @@ class Loop:
         if entry.study is not None and record.kind == "train":
             self._replay(entry)  # those that were reported while it ran only get the same answer
         self._counts[record.status] += 1
+        self._wanting[record.status] += entry.study is None
         self._budget.done(entry)
         self._options.estimator.learn(record)
         self._source.tell(entry, record)

@@ -32,7 +32,7 @@ class StudyHead(Value):
 
     Attributes:
         id: hash of everything below that can change its course; the budget cannot.
-        task: name of the task; `dataset` that of its dataset.
+        task: name of the task; `dataset` that of its dataset, `digest` that of its content.
         strategy: with complete parameters.
         seed: of the study.
     """
@@ -41,6 +41,7 @@ class StudyHead(Value):
     suite: str
     task: str
     dataset: str
+    digest: str = ""
     strategy: StrategyEntry
     seed: int
     space: Space
@@ -94,6 +95,8 @@ class StudyEvent(Value):
         number: of the candidate, in order of asking.
         point: of an asked one.
         same_as: of an asked one: the number of an equal candidate before it, which answers for it; it costs nothing.
+        step: of a reported one: number of the validation, or of the seed; `value` or, of several objectives, `losses`
+            are what the pruner was shown, `go` is what it answered.
     """
 
     t: float
@@ -104,6 +107,7 @@ class StudyEvent(Value):
     same_as: int | None = None
     step: int | None = None
     value: float | None = None
+    losses: tuple[float, ...] | None = None
     go: bool | None = None
     told: Told | None = None
 

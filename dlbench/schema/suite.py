@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dlbench.schema.base import Json, Value
+from dlbench.schema.search import SearchSettings
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=80)]
 Phase = Literal["train", "infer", "decode", "sample"]
@@ -73,6 +74,6 @@ class Suite(Value):
     cost: CostSettings | None = CostSettings()
     budget_s: float | None = Field(None, gt=0)
     timeout_s: float | None = Field(None, gt=0, description="longest running time of one job")
-    search: dict[str, Json] | None = None
+    search: SearchSettings | None = None
     plugins: dict[str, tuple[str, ...]] = {}
     report: ReportSettings = ReportSettings()

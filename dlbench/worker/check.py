@@ -16,7 +16,7 @@ from dlbench.worker.seeds import generator
 
 
 def check(works: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each work: `{"ok": true, parameters, flops_per_sample, train_size}` or `{"ok": false, status, reason}`.
+    """For each work: `{"ok": true, parameters, …, flops_per_sample, train_size}` or `{"ok": false, status, reason}`.
 
     `flops_per_sample` is of a forward pass, None where that does not run on the meta device.
     """
@@ -48,6 +48,7 @@ def _check_one(work: Work, tasks: dict[str, Task]) -> dict[str, Any]:
     return {
         "ok": True,
         "parameters": sum(p.numel() for p in model.parameters()),
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "flops_per_sample": None if flops is None else flops / samples,
         "train_size": task.sizes["train"],
     }

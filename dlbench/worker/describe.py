@@ -11,14 +11,17 @@ from dlbench.worker.build import set_threads
 from dlbench.worker.check import check
 from dlbench.worker.data import BoundDataset
 from dlbench.worker.params import check_params
+from dlbench.worker.propose import propose
 
 
 def describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Answer every request; a request that cannot be answered gets `{"error": message}`.
 
     Requests: `{"what": "module", shelf, name}`, `{"what": "params", shelf, name, preset, params}`,
-    `{"what": "pair", task, model}`, `{"what": "show", name, preset, params, dataset}` (`dataset` is None or has name,
-    params, root, digest and task), `{"what": "check", work}` (`dlbench.worker.check`), `{"what": "machine"}`; the first
+    `{"what": "pair", task, model}`, `{"what": "space", name, preset, params}` (what a model declares to be searched),
+    `{"what": "show", name, preset, params, dataset}` (`dataset` is None or has name,
+    params, root, digest and task), `{"what": "check", work}` (`dlbench.worker.check`), `{"what": "propose", …}`
+    (`dlbench.worker.propose`), `{"what": "machine"}`; the first
     four may carry `plugins`.
     """
     set_threads(1)
@@ -46,7 +49,7 @@ def _module(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
         answer["tasks"] = list(module.TASKS)
         answer["files"] = [file.model_dump(mode="json") for file in getattr(module, "FILES", ())]
     if request["shelf"] == "tasks":
-        answer["datasets"] = list(module.DATASETS)
+        answer |= {"datasets": list(module.DATASETS), "score": list(module.SCORE)}
     if request["shelf"] == "meters":
         answer["phases"] = list(module.PHASES)
     return answer
@@ -61,6 +64,14 @@ def _pair(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
     module = catalog.load("tasks", task["name"])
     outline = module.outline(module.Params.model_validate(task["params"]))
     return {"accepts": bool(catalog.load("models", model["name"]).accepts(outline)), "offers": str(outline)}
+
+
+def _space(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
+    module = catalog.load("models", request["name"])
+    if not hasattr(module, "space"):
+        return {"space": {}}
+    base = dict(module.PRESETS[request["preset"]]) if request.get("preset") else {}
+    return {"space": dict(module.space(module.Params.model_validate(base | request["params"])))}
 
 
 def _show(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +94,8 @@ ANSWERS: dict[str, Callable[[Catalog, dict[str, Any]], dict[str, Any]]] = {
     "module": _module,
     "params": _params,
     "pair": _pair,
+    "space": _space,
+    "propose": propose,
     "show": _show,
     "machine": _machine,
 }

@@ -8,6 +8,7 @@ from fake_describe import PLUGINS, FakeDescribe, make_files
 
 from dlbench.errors import SuiteError
 from dlbench.plan.load import load_suite
+from dlbench.schema.search import Objective
 from dlbench.schema.suite import CostSettings, DatasetEntry, ModelEntry, Suite, TaskEntry
 
 Load = Callable[..., Suite]
@@ -65,7 +66,7 @@ seeds: [3, 5]
 cost: {batch_sizes: [8], phases: [infer], rounds: 2}
 budget: 1h30m
 timeout: 90
-search: {anything: goes}
+search: {budget: {trials: 5}, seeds: 2, objectives: [val_loss]}
 report: {baseline: mine}
 """
     )
@@ -97,7 +98,10 @@ report: {baseline: mine}
     assert suite.exclude == ({"model": "mine", "precision": "bf16"}, {"model": "net", "train.lr": 0.001})
     assert suite.seeds == (3, 5)
     assert suite.cost == CostSettings(batch_sizes=(8,), phases=("infer",), rounds=2)
-    assert (suite.budget_s, suite.timeout_s, suite.search) == (5400, 90, {"anything": "goes"})
+    assert (suite.budget_s, suite.timeout_s) == (5400, 90)
+    assert suite.search is not None
+    assert (suite.search.budget.trials, suite.search.seeds) == (5, (1000, 1001))
+    assert suite.search.objectives == (Objective(metric="val_loss", better="lower"),)
     assert suite.plugins["tasks"] == (str(tmp_path / "sorting.py"), str(tmp_path / "drawing.py"))
     assert suite.report.baseline == "mine"
 

@@ -12,6 +12,7 @@ from dlbench.schema.signature import Classes, Signature, Vector
 
 REVISION = 1
 DATASETS = ("blobs",)
+SCORE = ("accuracy", "higher")
 
 
 class Params(Base):

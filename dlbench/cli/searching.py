@@ -1,0 +1,239 @@
+"""From a planned suite with a `search:` to its studies, ready to run: spaces, strategies, pruners, logs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dlbench.cli.planning import Planned
+from dlbench.contracts import Strategy
+from dlbench.plan import identity
+from dlbench.plan.apart import Apart
+from dlbench.plan.candidates import Candidates
+from dlbench.plan.contenders import Contender, Resolver
+from dlbench.plan.finals import finals
+from dlbench.plan.grid import Know
+from dlbench.plan.merge import contenders
+from dlbench.plan.search import Judge, Search
+from dlbench.plan.space import Searchable, space_of
+from dlbench.plan.studies import Studies
+from dlbench.plan.warm import warm_points
+from dlbench.schema.base import Json
+from dlbench.schema.job import Entry
+from dlbench.schema.search import Objective, SearchSettings, StrategyEntry
+from dlbench.schema.space import Space
+from dlbench.schema.study import Study, StudyEvent, StudyHead
+from dlbench.store.folder import Store
+from dlbench.store.studies import events, log, studies, write_head
+
+if TYPE_CHECKING:
+    from dlbench.schema.suite import TaskEntry
+
+IRRELEVANT = {"search", "seeds", "description", "report", "budget_s", "timeout_s", "cost"}
+"""Keys of a suite that cannot change the course of a study; what of `search` can is in the study's head."""
+
+
+class Searching:
+    """The studies of a planned suite.
+
+    Args:
+        todo: the plan.
+        store: read for what is known of the studies; None where there is none yet.
+    """
+
+    def __init__(self, todo: Planned, store: Store | None) -> None:
+        settings = todo.plan.suite.search
+        assert settings is not None
+        self.todo, self.store, self.settings = todo, store, settings
+        self.suite = todo.plan.suite
+        self.resolver: Resolver = replace(todo.plan.resolver, ask_params=todo.describe.once)
+        self.defaults: list[Contender] = self.resolver.contenders()
+        self.heads: list[tuple[Candidates, StudyHead]] = [
+            pair for number, task in enumerate(self.suite.tasks) for pair in self._of_task(number, task)
+        ]
+
+    def _of_task(self, number: int, task: "TaskEntry") -> list[tuple[Candidates, StudyHead]]:
+        candidates = Candidates(self.resolver, number, self.settings, self.todo.describe.once, self.todo.plan.roots)
+        space = self._space(number, task)
+        default = next(each for each in self.defaults if each.task.name == task.name)
+        common = {
+            "suite": self.suite.name,
+            "task": task.name,
+            "dataset": default.dataset.name,
+            "digest": default.dataset.digest,
+            "space": space,
+            "objectives": self.settings.objectives or (self._own_score(task.name),),
+            "constraints": self.settings.constraints,
+            "pruner": self.settings.pruner,
+            "budget": self.settings.budget,
+            "seeds": self.settings.seeds,
+        }
+        base = self.resolver.suite.model_dump(mode="json", exclude=IRRELEVANT)
+        about: dict[str, Json] = {"base": base, "number": number, "digest": default.common["dataset"]}
+        return [
+            (candidates, self._head(strategy, seed, common, about))
+            for seed in self.settings.studies
+            for strategy in self.settings.strategies
+        ]
+
+    def _head(self, strategy: StrategyEntry, seed: int, common: dict[str, Any], about: dict[str, Json]) -> StudyHead:
+        head = StudyHead(id="", strategy=strategy, seed=seed, optuna=_optuna_version(), **common)
+        settings = self.settings.model_dump(mode="json", include={"first", "warm_start", "table"})
+        course = head.model_dump(
+            mode="json", exclude={"id": True, "budget": True, "optuna": True, "strategy": {"times"}}
+        )
+        return head.model_copy(update={"id": identity.digest({**about, "settings": settings, "head": course})})
+
+    def _space(self, number: int, task: "TaskEntry") -> Space:
+        dataset = self.resolver.chosen[number]
+        models = contenders(self.suite, task)
+        plugins = self.suite.plugins
+        asked: list[dict[str, Json]] = [
+            {"what": "space", "name": m.name, "preset": m.preset, "params": m.params, "plugins": plugins}
+            for m in models
+        ]
+        own = self.todo.describe(asked)
+        facts = [
+            Searchable(
+                model.label or model.name, self._parameters("models", model.name), answer.get("space", {}), model.vary
+            )
+            for model, answer in zip(models, own, strict=True)
+        ]
+        having = {
+            "task": self._parameters("tasks", task.name),
+            "dataset": self._parameters("datasets", dataset.name),
+        }
+        return space_of(self.settings, facts, self.suite.vary, having)
+
+    def _parameters(self, shelf: str, name: str) -> list[str]:
+        asked = {"what": "module", "shelf": shelf, "name": name, "plugins": self.suite.plugins}
+        return list(self.todo.describe([asked])[0]["schema"].get("properties", ()))
+
+    def _own_score(self, task: str) -> Objective:
+        asked = {"what": "module", "shelf": "tasks", "name": task, "plugins": self.suite.plugins}
+        name, better = self.todo.describe([asked])[0]["score"]
+        return Objective(metric=f"val_{name}", better=better)
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def known(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Those lines of an index that belong to these studies."""
+        ids = {head.id for _, head in self.heads}
+        return [entry for entry in entries if entry.study in ids]
+
+    def lines(self) -> list[str]:
+        """A line for the user about each task's studies."""
+        found = []
+        for task in dict.fromkeys(head.task for _, head in self.heads):
+            heads = [head for _, head in self.heads if head.task == task]
+            space = heads[0].space
+            size = space.size()
+            limits = heads[0].budget.model_dump(exclude_none=True)
+            told = sum(event.kind == "told" for head in heads for event in self._past(head))
+            strategies = ", ".join(dict.fromkeys(head.strategy.label for head in heads))
+            axes = ", ".join(axis.name for axis in space.axes)
+            parts = [
+                f"search on {task}: {len(heads)} {'study' if len(heads) == 1 else 'studies'} ({strategies})",
+                f"up to {', '.join(f'{value:g} {unit}' for unit, value in limits.items())} each",
+                f"of {'endlessly many' if size is None else f'{size:,}'} candidates ({axes})",
+                f"for {', '.join(objective.metric for objective in heads[0].objectives)}",
+            ]
+            parts += [f"pruned by {heads[0].pruner.name}"] if heads[0].pruner is not None else []
+            parts += [f"{told} told before"] if told else []
+            found.append(", ".join(parts))
+        return found
+
+    def _past(self, head: StudyHead) -> list[StudyEvent]:
+        return [] if self.store is None else events(self.store, head.id)
+
+    # --- running ----------------------------------------------------------------------------------------------
+
+    def source(self, store: Store, earlier: Sequence[Entry], know: Know) -> "Source":
+        """The studies, brought to where their logs end.
+
+        Args:
+            earlier: the suite's last index.
+            know: what the store has of a job.
+        """
+        return Source(self, store, earlier, know)
+
+    def search(self, candidates: Candidates, head: StudyHead, store: Store) -> Search:
+        """One study, brought to where its log ends."""
+        write_head(store, head)
+        return Search(
+            head,
+            self._strategy(head),
+            _judge(head),
+            candidates,
+            lambda event: log(store, head.id, event),
+            self._past(head),
+            warm_points(head, [s for name in self.settings.warm_start for s in studies(store, name)]),
+        )
+
+    def _strategy(self, head: StudyHead) -> Strategy:
+        entry, plugins = head.strategy, self.suite.plugins
+        module: Any = self.resolver.catalog.load("strategies", entry.name)
+        if module.APART:
+            return Apart(self.todo.describe.once, entry, head.space, head.objectives, head.seed, dict(plugins))
+        params = module.Params.model_validate(entry.params)
+        strategy: Strategy = module.build(params, head.space, head.objectives, head.seed)
+        return strategy
+
+
+class Source(Studies):
+    """The studies of a run, with the suite's index kept in step.
+
+    Attributes:
+        entries: every job that was named, now or in an earlier run.
+    """
+
+    def __init__(self, searching: Searching, store: Store, earlier: Sequence[Entry], know: Know) -> None:
+        self._searching, self._store, self._earlier, self._know = searching, store, earlier, know
+        self._candidates = {head.id: candidates for candidates, head in searching.heads}
+        self.entries = searching.known(earlier)
+        self._there = {(entry.study, entry.candidate, entry.job.id) for entry in self.entries}
+        super().__init__(
+            [searching.search(candidates, head, store) for candidates, head in searching.heads],
+            self._judged,
+            self._add,
+            searching.suite.budget_s,
+        )
+
+    def _judged(self, ended: Sequence[Study]) -> list[Entry]:
+        pairs = [(self._candidates[study.head.id], study) for study in ended]
+        searching = self._searching
+        return finals(searching.suite, searching.resolver, pairs, searching.defaults, self._earlier, self._know)
+
+    def _add(self, entry: Entry) -> None:
+        key = (entry.study, entry.candidate, entry.job.id if entry.study else f"{entry.job.id} {entry.label}")
+        if key not in self._there:
+            self._there.add(key)
+            self.entries.append(entry)
+            self._store.add_entry(self._searching.suite.name, entry)
+
+
+def _judge(head: StudyHead) -> Judge | None:
+    """The pruner of a study, if it has one."""
+    from dlbench.strategies._pruning import ParetoPruning, Pruning
+
+    if head.pruner is None:
+        return None
+    name = head.pruner.on or (head.objectives[0].metric if len(head.objectives) == 1 else "pareto")
+    if name == "pareto":
+        return ParetoPruning(head.pruner, head.id)
+    better = next(objective.better for objective in head.objectives if objective.metric == name)
+    return Pruning(head.pruner, better, head.id)
+
+
+def _optuna_version() -> str:
+    from importlib.metadata import version
+
+    return version("optuna")
+
+
+def expected(settings: SearchSettings, studies: int, finals: int) -> int | None:
+    """How many jobs a search will have, as far as that can be told."""
+    trials = settings.budget.trials
+    if trials is None or len(settings.strategies) == 0:
+        return None
+    per_strategy = sum(round(trials * strategy.times) for strategy in settings.strategies)
+    return per_strategy * (studies // len(settings.strategies)) * len(settings.seeds) + finals

@@ -1,0 +1,475 @@
+"""One study: asks its strategy for candidates, hands out their jobs, judges, and tells the strategy what became of them.
+
+Everything that decides is written to the study's log before it has an effect, and everything can be brought back from
+there: the strategy is a pure function of what was asked and told, and each of its answers is seeded by the study's
+seed, the candidate's number and all that was told until then. A candidate has one job in flight at a time (what its
+first jobs say may save the others); what fills the slots is other candidates. Knows no store, and no jobs of others.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Protocol
+
+from dlbench.contracts import Strategy
+from dlbench.errors import DlbenchError
+from dlbench.plan.candidates import FORWARD_AND_BACKWARD, Candidates
+from dlbench.plan.contenders import Contender
+from dlbench.schema.event import Event
+from dlbench.schema.job import Entry
+from dlbench.schema.record import DONE, Record
+from dlbench.schema.space import Point
+from dlbench.schema.study import Origin, State, Study, StudyEvent, StudyHead, Told, trials_of
+
+MOST_REPEATS = 200
+"""So many candidates in a row that were tried before: the strategy has nothing new to say."""
+
+Log = Callable[[StudyEvent], None]
+
+
+class Judge(Protocol):
+    """A pruner over one study (`dlbench.strategies._pruning`)."""
+
+    def begin(self, number: int) -> None:
+        """A candidate has its number."""
+
+    def report(self, number: int, step: int, value: object) -> bool:
+        """A candidate's value at a step: whether it should go on."""
+
+    def end(self, number: int, state: State) -> None:
+        """What became of a candidate."""
+
+
+@dataclass
+class Candidate:
+    """A candidate that has not been told yet.
+
+    Attributes:
+        jobs: that are still to be handed out, in order.
+        flying: id of the job that is handed out and not told.
+        facts: what was counted or measured of it.
+        steps: job id → optimiser steps of its validations, as they came.
+        curve: what the pruner judged: (number of the validation or seed, value).
+        stopped_at: (job id, optimiser step) of the validation after which the pruner stopped it.
+        echoes: numbers of equal candidates that wait for it.
+    """
+
+    number: int
+    point: Point
+    origin: Origin
+    contender: Contender | None = None
+    jobs: deque[Entry] = field(default_factory=deque)
+    flying: str | None = None
+    facts: dict[str, float] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    steps: dict[str, list[int]] = field(default_factory=dict)
+    epochs: dict[str, float] = field(default_factory=dict)
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    stopped_at: tuple[str, int] | None = None
+    echoes: list[int] = field(default_factory=list)
+
+    @property
+    def helper(self) -> bool:
+        """Whether it serves the strategy alone."""
+        return self.origin == "helper"
+
+    @property
+    def trained(self) -> list[Record]:
+        """Records of its trainings."""
+        return [record for record in self.records if record.kind == "train"]
+
+
+class Search:
+    """One study as a source of jobs.
+
+    Args:
+        head: what it is.
+        strategy: fresh; it is brought to where the log ends.
+        judge: likewise; None: nothing is pruned.
+        candidates: makes jobs.
+        log: keeps a line; called before the line has an effect.
+        past: lines of an earlier run.
+        warm: what is known from elsewhere, told before the first question.
+    """
+
+    def __init__(
+        self,
+        head: StudyHead,
+        strategy: Strategy,
+        judge: Judge | None,
+        candidates: Candidates,
+        log: Log,
+        past: Sequence[StudyEvent] = (),
+        warm: Sequence[tuple[Point, Told]] = (),
+    ) -> None:
+        self.head, self._strategy, self._judge, self._candidates, self._log = head, strategy, judge, candidates, log
+        self._warm = deque(warm)
+        self._first = deque(dict(point) for point in candidates.settings.first)
+        self._events: list[StudyEvent] = []
+        self._running: dict[int, Candidate] = {}
+        self._told: dict[int, Told] = {}
+        self._known: dict[str, int] = {}  # candidate → number under which it was first asked
+        self._next = self._tried = self._repeats = 0
+        self._epochs = self._seconds = self._flops = 0.0
+        self._digest = hashlib.sha256(head.id.encode())
+        self._dry = self._closed = False
+        self._bring_back(past)
+
+    # --- the source -------------------------------------------------------------------------------------------
+
+    def ask(self) -> Entry | None:
+        """The next job, or None: none can be named now."""
+        for candidate in self._running.values():
+            if candidate.flying is None and candidate.jobs:
+                entry = candidate.jobs.popleft()
+                candidate.flying = entry.job.id
+                return entry
+        return self.ask() if self._add() else None
+
+    def report(self, entry: Entry, event: Event) -> bool:
+        """A validation of a candidate's training: whether it should go on; the same one again gets the same answer."""
+        candidate = self._running.get(-1 if entry.candidate is None else entry.candidate)
+        if candidate is None or event.step is None or candidate.stopped_at is not None:
+            return candidate is None or candidate.stopped_at is None or event.step != candidate.stopped_at[1]
+        steps = candidate.steps.setdefault(entry.job.id, [])
+        if steps and event.step <= steps[-1]:
+            return True
+        steps.append(event.step)
+        candidate.epochs[entry.job.id] = event.epoch or 0.0
+        if self._judge is None or self._over_seeds or len(candidate.steps) > 1 or candidate.helper:
+            return True
+        value = self._judged(candidate, event)
+        if value is None:
+            return True
+        return self._put(candidate, len(steps), value, (entry.job.id, event.step))
+
+    def tell(self, entry: Entry, record: Record) -> None:
+        """A candidate's job has a record."""
+        candidate = self._running.get(-1 if entry.candidate is None else entry.candidate)
+        if candidate is None or candidate.flying != entry.job.id:
+            return
+        candidate.flying = None
+        if record.status == "interrupted":
+            candidate.jobs.appendleft(entry)  # the next run makes it again
+            return
+        candidate.records.append(record)
+        told = self._verdict(candidate, record)
+        if told is not None:
+            self._end(candidate.number, told)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no job will be named any more."""
+        return not self._running and (self._dry or not self._wants_more)
+
+    def close(self) -> None:
+        """Begin no more candidates; those that were begun are finished."""
+        self._closed = True
+
+    @property
+    def study(self) -> Study:
+        """All that happened so far."""
+        return Study(head=self.head, trials=trials_of(self._events))
+
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    @property
+    def _wants_more(self) -> bool:
+        budget, times = self.head.budget, self.head.strategy.times
+        epochs = self._epochs + sum(sum(candidate.epochs.values()) for candidate in self._running.values())
+        spent = (
+            (self._tried, budget.trials),
+            (epochs, budget.epochs),
+            (self._seconds, budget.seconds),
+            (self._flops, budget.flops),
+        )
+        within = all(limit is None or amount < limit * times for amount, limit in spent)
+        return within and not self._closed and self._repeats < MOST_REPEATS
+
+    def _add(self) -> bool:
+        """Begin one candidate that has a job to hand out; False if there is none."""
+        while self._wants_more:
+            number, seed = self._next, self._seed(self._next)
+            if self._warm:
+                point, told = self._warm.popleft()
+                self._strategy.asked(number, point, seed)
+                if self._ask(number, point, "warm") is not None:
+                    self._end(number, told)
+                continue
+            named = self._named(number, seed)
+            if named is None:
+                self._dry = True
+                return False
+            candidate = self._ask(number, *named)
+            if candidate is not None:
+                self._prepare(candidate)
+                if candidate.jobs:
+                    return True
+        return False
+
+    def _named(self, number: int, seed: int) -> tuple[Point, Origin] | None:
+        """The candidate of a number: of the suite's own list while that lasts, then of the strategy."""
+        if self._first:
+            point = self._first.popleft()
+            self._strategy.asked(number, point, seed)
+            return point, "first"
+        proposal = self._strategy.ask(number, seed)
+        return proposal and (proposal.point, "helper" if proposal.helper else "strategy")
+
+    def _seed(self, number: int) -> int:
+        """Of the answer to one question."""
+        text = f"{self.head.seed} {number} {self._digest.hexdigest()}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+    def _ask(self, number: int, point: Point, origin: Origin) -> Candidate | None:
+        """Write down that a candidate has its number; None if another answers for it."""
+        twin = self._known.get(_key(point))
+        self._note(StudyEvent(t=time.time(), kind="asked", number=number, point=point, origin=origin, same_as=twin))
+        self._asked(number, point, origin, twin)
+        if twin is None:
+            return self._running[number]
+        if twin in self._told:
+            self._end(number, _repeated(self._told[twin]))
+        return None
+
+    def _asked(self, number: int, point: Point, origin: Origin, twin: int | None) -> None:
+        """What follows from a line `asked`, now or long ago."""
+        self._next = number + 1
+        self._dry = False
+        if self._judge is not None:
+            self._judge.begin(number)
+        if twin is not None:
+            self._repeats += 1
+            if twin in self._running:
+                self._running[twin].echoes.append(number)
+            return
+        self._repeats = 0
+        self._tried += origin not in ("warm", "helper")
+        self._known[_key(point)] = number
+        self._running[number] = Candidate(number, point, origin)
+
+    def _prepare(self, candidate: Candidate) -> None:
+        """Lay out a candidate's jobs, unless it can be told right away that it is none."""
+        make, seeds = self._candidates, self.head.seeds
+        try:
+            contender = candidate.contender = make.contender(candidate.point)
+            candidate.facts = make.facts(contender)
+        except DlbenchError as error:
+            self._end(candidate.number, Told(state="failed", reason=str(error)))
+            return
+        violations = self._violations(candidate.facts)
+        if any(violation > 0 for violation in violations.values()):
+            self._end(candidate.number, self._summary(candidate, "infeasible", _broken(violations)))
+            return
+        cost = None if candidate.helper else make.measure(contender, candidate.number)
+        entries = [make.train(contender, candidate.number, seed) for seed in seeds[: 1 if candidate.helper else None]]
+        own = [entry.model_copy(update={"study": self.head.id}) for entry in ([cost] if cost else []) + entries]
+        candidate.jobs = deque(own)
+
+    # --- judging ----------------------------------------------------------------------------------------------
+
+    @property
+    def _over_seeds(self) -> bool:
+        return self.head.pruner is not None and self.head.pruner.name == "wilcoxon"
+
+    @property
+    def _on(self) -> str:
+        """What the pruner judges: the name of an objective, or `pareto`."""
+        pruner, objectives = self.head.pruner, self.head.objectives
+        if pruner is not None and pruner.on is not None:
+            return pruner.on
+        return objectives[0].metric if len(objectives) == 1 else "pareto"
+
+    def _judged(self, candidate: Candidate, event: Event) -> object | None:
+        """What the pruner is shown of a validation: a value, or losses of all objectives that are known by then."""
+        known = {**candidate.facts, **event.values}
+        if self._on != "pareto":
+            return known.get(self._on) if self._on in event.values else None
+        values = [known.get(objective.metric) for objective in self.head.objectives]
+        losses = [
+            v if o.better == "lower" else -v for o, v in zip(self.head.objectives, values, strict=True) if v is not None
+        ]
+        return tuple(losses) if losses and len(losses) == len(values) else None
+
+    def _put(self, candidate: Candidate, step: int, value: object, at: tuple[str, int]) -> bool:
+        """Show the pruner a value, write its answer down, keep to it."""
+        assert self._judge is not None
+        go = self._judge.report(candidate.number, step, value)
+        scalar = float(value) if isinstance(value, int | float) else float("nan")
+        if isinstance(value, int | float):
+            candidate.curve.append((step, float(value)))
+        self._note(
+            StudyEvent(
+                t=time.time(),
+                kind="reported",
+                number=candidate.number,
+                step=step,
+                value=scalar if math.isfinite(scalar) else None,
+                losses=value if isinstance(value, tuple) else None,
+                go=go,
+            )
+        )
+        if not go:
+            candidate.stopped_at = at
+        return go
+
+    def _verdict(self, candidate: Candidate, record: Record) -> Told | None:
+        """What a new record makes of its candidate; None: it goes on."""
+        if record.status not in (*DONE, "pruned"):
+            return self._summary(candidate, "failed", f"{record.status}: {record.reason}")
+        if record.kind == "cost":
+            measured = {m.name: m.value for m in record.metrics if m.value is not None}
+            candidate.facts = {**measured, **candidate.facts}
+            violations = self._violations(candidate.facts)
+            if any(violation > 0 for violation in violations.values()):
+                return self._summary(candidate, "infeasible", _broken(violations))
+            return None
+        steps = candidate.steps.get(record.id, [])
+        whole = record.status in DONE and candidate.stopped_at == (record.id, steps[-1] if steps else 0)
+        if candidate.stopped_at is not None and not whole:
+            at = len([step for step in steps if step <= candidate.stopped_at[1]])
+            return self._summary(candidate, "pruned", f"the pruner stopped it after validation {at}")
+        candidate.stopped_at = None  # what comes with the last validation saves nothing
+        if candidate.jobs:
+            return self._after_seed(candidate, record)
+        return self._result(candidate)
+
+    def _after_seed(self, candidate: Candidate, record: Record) -> Told | None:
+        """One of several seeds has ended well: a pruner over seeds is asked whether the others are worth it."""
+        found = record.metric(self._on)
+        if self._judge is None or not self._over_seeds or found is None or found.value is None:
+            return None
+        seeds = len(candidate.trained)
+        if self._put(candidate, seeds, found.value, (record.id, -1)):
+            return None
+        return self._summary(
+            candidate, "pruned", f"the pruner stopped it after {seeds} of {len(self.head.seeds)} seeds"
+        )
+
+    def _result(self, candidate: Candidate) -> Told:
+        """All jobs of a candidate are done."""
+        metrics = self._metrics(candidate)
+        values = [metrics.get(objective.metric) for objective in self.head.objectives]
+        missing = [o.metric for o, v in zip(self.head.objectives, values, strict=True) if v is None]
+        if missing and not candidate.helper:
+            gives = ", ".join(sorted(name for name in metrics if name.startswith("val_")))
+            return self._summary(candidate, "failed", f"it gives no {', '.join(missing)}; it gives {gives}")
+        violations = self._violations(metrics)
+        broken = any(violation > 0 for violation in violations.values())
+        told = self._summary(candidate, "infeasible" if broken else "ok", _broken(violations) if broken else None)
+        return told if missing else told.model_copy(update={"values": tuple(values)})
+
+    def _metrics(self, candidate: Candidate) -> dict[str, float]:
+        """Name → mean over the candidate's trainings, and what was counted or measured of it."""
+        names = dict.fromkeys(metric.name for record in candidate.trained for metric in record.metrics)
+        found = {n: [m.value for r in candidate.trained if (m := r.metric(n)) and m.value is not None] for n in names}
+        return {**candidate.facts, **{name: fmean(values) for name, values in found.items() if values}}
+
+    def _violations(self, known: dict[str, float]) -> dict[str, float]:
+        return {c.metric: c.violation(known[c.metric]) for c in self.head.constraints if c.metric in known}
+
+    def _summary(self, candidate: Candidate, state: State, reason: str | None = None) -> Told:
+        metrics = self._metrics(candidate)
+        per_epoch = metrics.get("flops_per_sample", 0.0) * metrics.get("train_size", 0.0) * FORWARD_AND_BACKWARD
+        epochs = sum(candidate.epochs.values())
+        return Told(
+            state=state,
+            violations=self._violations(metrics),
+            curve=tuple(candidate.curve),
+            reason=reason,
+            jobs=tuple(record.id for record in candidate.records),
+            metrics=metrics,
+            outputs=candidate.trained[-1].outputs if candidate.trained else {},
+            epochs=epochs,
+            seconds=sum(record.duration_s for record in candidate.records),
+            flops=per_epoch * epochs,
+        )
+
+    # --- telling ----------------------------------------------------------------------------------------------
+
+    def _end(self, number: int, told: Told) -> None:
+        """Write down what became of a candidate, and tell whoever has to know, equal candidates too."""
+        echoes = self._running[number].echoes if number in self._running else []
+        self._note(StudyEvent(t=time.time(), kind="told", number=number, told=told))
+        self._take(number, told)
+        for echo in echoes:
+            self._end(echo, _repeated(told))
+
+    def _take(self, number: int, told: Told) -> None:
+        """What follows from a line `told`, now or long ago."""
+        self._running.pop(number, None)
+        self._told[number] = told
+        self._dry = False
+        self._epochs, self._seconds = self._epochs + told.epochs, self._seconds + told.seconds
+        self._flops += told.flops
+        timeless = told.model_dump(mode="json", include={"state", "values", "violations", "outputs"})
+        self._digest.update(json.dumps([number, timeless], sort_keys=True).encode())
+        self._strategy.tell(number, told)
+        if self._judge is not None:
+            self._judge.end(number, told.state)
+
+    def _note(self, event: StudyEvent) -> None:
+        self._log(event)
+        self._events.append(event)
+
+    # --- resuming ---------------------------------------------------------------------------------------------
+
+    def _bring_back(self, past: Sequence[StudyEvent]) -> None:
+        """Let the lines of a log have the effect again that they had, and go on with what they left open.
+
+        A candidate that was not told is made again, or found finished in the store; it will report again.
+        """
+        ended = {event.number for event in past if event.kind == "told"}
+        reported: set[tuple[int, int | None]] = set()
+        lent: dict[int, Told] = {}
+        for event in past:
+            self._events.append(event)
+            number = event.number
+            if event.kind == "asked" and event.point is not None:
+                if event.origin == "warm" and self._warm:
+                    lent[number] = self._warm.popleft()[1]
+                elif event.origin == "first" and self._first:
+                    self._first.popleft()
+                self._strategy.asked(number, event.point, self._seed(number))
+                self._asked(number, event.point, event.origin, event.same_as)
+            elif event.kind == "told" and event.told is not None and number not in self._told:
+                self._take(number, event.told)
+            elif event.kind == "reported" and number in ended and (number, event.step) not in reported:
+                reported.add((number, event.step))
+                self._show_again(event)
+        self._go_on(past, lent)
+
+    def _show_again(self, event: StudyEvent) -> None:
+        """Bring the pruner to where it was; its answer stands in the log."""
+        if self._judge is not None and event.step is not None:
+            value = event.losses if event.losses is not None else event.value
+            self._judge.report(event.number, event.step, float("nan") if value is None else value)
+
+    def _go_on(self, past: Sequence[StudyEvent], lent: dict[int, Told]) -> None:
+        for event in past:
+            if event.kind == "asked" and event.number not in self._told:
+                if event.number in lent:
+                    self._end(event.number, lent[event.number])
+                elif event.same_as in self._told:
+                    self._end(event.number, _repeated(self._told[event.same_as]))
+        for candidate in tuple(self._running.values()):
+            self._prepare(candidate)
+
+
+def _key(point: Point) -> str:
+    return json.dumps(point, sort_keys=True)
+
+
+def _repeated(told: Told) -> Told:
+    """The same news about an equal candidate, free of charge."""
+    return told.model_copy(update={"epochs": 0.0, "seconds": 0.0, "flops": 0.0, "jobs": ()})
+
+
+def _broken(violations: dict[str, float]) -> str:
+    parts = [f"{name} is {violation:.0%} beyond its bound" for name, violation in violations.items() if violation > 0]
+    return "; ".join(parts)

@@ -1,0 +1,207 @@
+"""A suite's `search:` against the shelves: do its parameters exist, do its values fit, can its strategies search it?"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dlbench.catalog import Catalog
+from dlbench.errors import UsageError
+from dlbench.plan.ask import Ask
+from dlbench.plan.entries import ReadModel, ReadTask
+from dlbench.plan.fields import check_varied
+from dlbench.plan.grammar import ReadSuite
+from dlbench.plan.nodes import Node, Problems, Spot
+from dlbench.plan.shelves import Entry, Probe, Shelves, ask_once, probe_request, tell_varied
+from dlbench.plan.space import Searchable, space_of
+from dlbench.plan.words import tell, unknown_key, validate
+from dlbench.schema.base import Json
+from dlbench.schema.search import SearchSettings, StrategyEntry
+from dlbench.schema.space import Axis, Space
+from dlbench.schema.train import TrainSettings
+
+
+def check_search(read: ReadSuite, shelves: Shelves, catalog: Catalog, describe: Ask, problems: Problems) -> None:
+    """Note what is wrong with the search; put complete settings in its place."""
+    settings: SearchSettings | None = read.fields.get("search")
+    if settings is None:
+        return
+    at = read.root.at("search")
+    if settings.space is not None:
+        axes = [_typed(axis, _schemas(axis.name, read, shelves)) for axis in settings.space]
+        _check_axes(axes, read, shelves, describe, problems)
+        settings = settings.model_copy(update={"space": tuple(axes)})
+    settings = settings.model_copy(update={"strategies": _complete(settings, catalog, at.at("strategy"), problems)})
+    _check_pruner(settings, at.at("pruner"), problems)
+    if not problems:
+        _check_spaces(settings, read, shelves, catalog, describe, problems)
+    read.fields["search"] = settings
+
+
+# --- axes -----------------------------------------------------------------------------------------------------
+
+
+def _owners(read: ReadSuite, shelves: Shelves) -> dict[str, list[Entry]]:
+    return {
+        "model": [model.entry for model in read.all_models],
+        "task": [task.entry for task in read.tasks],
+        "dataset": [dataset for task in read.tasks for dataset in shelves.datasets(task)],
+    }
+
+
+def _having(name: str, read: ReadSuite, shelves: Shelves) -> list[Entry]:
+    """Entries that have the parameter that an axis names."""
+    head, _, parameter = name.partition(".")
+    return [entry for entry in _owners(read, shelves).get(head, ()) if parameter in shelves.parameters(entry)]
+
+
+def _schemas(name: str, read: ReadSuite, shelves: Shelves) -> Iterable[Mapping[str, Json]]:
+    """JSON schemas of the setting or parameter that an axis names."""
+    head, _, parameter = name.partition(".")
+    if head == "train":
+        return [TrainSettings.model_json_schema()["properties"].get(parameter, {})]
+    return [shelves.schema(entry).get("properties", {}).get(parameter, {}) for entry in _having(name, read, shelves)]
+
+
+def _typed(axis: Axis, schemas: Iterable[Mapping[str, Json]]) -> Axis:
+    """The axis with whole numbers where the parameter wants them, and with others where it takes them."""
+    if axis.choices is not None:
+        return axis
+    kinds = {option.get("type") for schema in schemas for option in (schema, *schema.get("anyOf", ()))} - {None, "null"}
+    if kinds == {"number"}:
+        return axis.model_copy(update={"integer": False})
+    return axis.model_copy(update={"integer": True}) if kinds == {"integer"} else axis
+
+
+def _check_axes(axes: Iterable[Axis], read: ReadSuite, shelves: Shelves, describe: Ask, problems: Problems) -> None:
+    spot = read.root.at("search", "space")
+    owners = _owners(read, shelves)
+    probes: list[Probe] = []
+    for axis in axes:
+        head, _, parameter = axis.name.partition(".")
+        below = spot.at(axis.name)
+        if axis.name in read.fields.get("vary", {}):
+            problems.add(below, f"{axis.name} stands in `vary:` as well; what is searched needs no list there.")
+        if head not in owners:
+            for value in _ends(axis, below):
+                check_varied(axis.name, value, problems)
+            continue
+        having = _having(axis.name, read, shelves)
+        if not having and all(shelves.knows(entry) for entry in owners[head]):
+            known = {f"{head}.{name}": None for entry in owners[head] for name in shelves.parameters(entry)}
+            unknown_key(problems, spot, axis.name, known, f"no {head} of this suite has the parameter")
+        ends = _ends(axis, below)
+        if axis.choices is None and axis.integer and any(isinstance(end.node.value, float) for end in ends):
+            problems.add(below, f"{axis.name} is a whole number: give whole numbers as low, high and step.")
+            continue
+        probes += [
+            Probe(entry, {**entry.params, parameter: end.node.plain()}, end, parameter, alone=False)
+            for entry in having
+            for end in ends
+        ]
+    answers = ask_once([probe_request(probe, shelves, read.plugins) for probe in probes], describe)
+    for probe, answer in zip(probes, answers, strict=True):
+        tell_varied(probe, answer, problems)
+
+
+def _ends(axis: Axis, spot: Spot) -> list[Spot]:
+    """Where the values of an axis stand that show whether all of it fits: every choice, or both ends."""
+    if axis.choices is not None:
+        listed = spot if isinstance(spot.node.value, tuple) else spot.at("choices")
+        return list(listed.items())
+    ends = [spot.at("low"), spot.at("high")]
+    if axis.integer:
+        return ends
+    return [Spot(Node(e.node.place, float(e.node.value)), e.place, e.path) for e in ends]  # type: ignore[arg-type]
+
+
+# --- strategies and pruners -----------------------------------------------------------------------------------
+
+
+def _complete(settings: SearchSettings, catalog: Catalog, spot: Spot, problems: Problems) -> tuple[StrategyEntry, ...]:
+    """Strategies with all their parameters."""
+    return tuple(_completed(entry, catalog, spot, problems) for entry in settings.strategies)
+
+
+def _completed(entry: StrategyEntry, catalog: Catalog, spot: Spot, problems: Problems) -> StrategyEntry:
+    if entry.name not in catalog.names("strategies"):
+        problems.add(spot, catalog.unknown("strategies", entry.name), "`dlbench list strategies` shows all of them.")
+        return entry
+    module: Any = catalog.load("strategies", entry.name)
+    params, errors = validate(module.Params, entry.params)
+    tell(
+        problems,
+        spot,
+        [{**e, "loc": ()} if e["type"] != "extra_forbidden" else e for e in errors],
+        module.Params.model_fields,
+        f"the strategy {entry.name} has no parameter",
+        prefix=f"for {entry.name}: ",
+    )
+    return entry if params is None else entry.model_copy(update={"params": params.model_dump(mode="json")})
+
+
+def _check_pruner(settings: SearchSettings, spot: Spot, problems: Problems) -> None:
+    from dlbench.strategies._pruning import PARAMS  # optuna comes with it
+
+    pruner = settings.pruner
+    if pruner is None:
+        return
+    kind = PARAMS[pruner.name]
+    _, errors = validate(kind, pruner.params)
+    tell(problems, spot, errors, kind.model_fields, f"the pruner {pruner.name} has no parameter")
+    metrics = [objective.metric for objective in settings.objectives]
+    if pruner.on is not None and pruner.on not in (*metrics, "pareto"):
+        unknown_key(problems, spot, pruner.on, [*metrics, "pareto"], "it judges an objective, and there is none called")
+    if pruner.name == "wilcoxon" and len(settings.seeds) < 2:
+        problems.add(spot, "wilcoxon compares seeds: give the search several (`seeds: 5`).")
+
+
+# --- whole spaces ---------------------------------------------------------------------------------------------
+
+
+def _check_spaces(
+    settings: SearchSettings, read: ReadSuite, shelves: Shelves, catalog: Catalog, describe: Ask, problems: Problems
+) -> None:
+    at = read.root.at("search")
+    for task in read.tasks:
+        models = read.models_of(task)
+        having = {
+            "task": shelves.parameters(task.entry),
+            "dataset": [name for dataset in shelves.datasets(task) for name in shelves.parameters(dataset)],
+        }
+        try:
+            facts = searchables(models, shelves, read, describe)
+            space = space_of(settings, facts, read.fields.get("vary", {}), having)
+        except UsageError as error:
+            problems.add(at.at("space"), str(error))
+            continue
+        if not space.axes:
+            text = f"nothing is searched on {task.entry.name}: give a `space:`, a `vary:`, or several models."
+            problems.add(at, text, "`dlbench show model NAME` shows what can be searched of a model.")
+            continue
+        _check_points(settings, space, task, at, problems)
+        for entry in settings.strategies:
+            module: Any = catalog.load("strategies", entry.name)
+            why = module.complaint(module.Params.model_validate(entry.params), space)
+            if why is None and len(settings.objectives) > 1 and not module.MANY:
+                why = "it searches for one objective only"
+            if why is not None:
+                problems.add(at.at("strategy"), f"{entry.name} cannot search this: {why}.")
+
+
+def searchables(models: Iterable[ReadModel], shelves: Shelves, read: ReadSuite, describe: Ask) -> list[Searchable]:
+    """What a space needs to know of models."""
+    entries = [model.entry for model in models]
+    requests: list[dict[str, Json]] = [
+        {"what": "space", "name": e.name, "preset": e.preset, "params": e.params, "plugins": read.plugins}
+        for e in entries
+    ]
+    return [
+        Searchable(entry.label or entry.name, shelves.parameters(entry), answer.get("space", {}), entry.vary)
+        for entry, answer in zip(entries, ask_once(requests, describe), strict=True)
+    ]
+
+
+def _check_points(settings: SearchSettings, space: Space, task: ReadTask, at: Spot, problems: Problems) -> None:
+    for index, point in enumerate(settings.first):
+        why = space.complaint(point)
+        if why is not None:
+            problems.add(at.at("first", index), f"is no candidate on {task.entry.name}: {why}.")
