@@ -14,18 +14,22 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 
 from dlbench.errors import EnvironmentFault, StoreError
 from dlbench.store.folder import Store
-from dlbench.store.pending import ENDED, Item, Shelf
+from dlbench.store.shelf import ENDED, Item, Shelf
 from dlbench.store.sync import Busy, Session
 from dlbench.worker.lifeline import die_with
 
 GATHER_S = 1.0
 """News is acted upon a little later: by then the next job has begun, and if it measures, this waits for another."""
+
+STUDIES_S = 3.0
+"""Studies that go on are written anew at most this often, and at most a fifth of the time is spent on it."""
 
 NICE = 10
 
@@ -39,13 +43,13 @@ class Inbox:
         self.drain = False
         threading.Thread(target=self._read, daemon=True).start()
 
-    def news(self) -> set[str]:
-        """Wait, passively, for keys of attempts that have ended.
+    def news(self, within_s: float | None = None) -> set[str]:
+        """Wait, passively, for keys of attempts that have ended; none if nothing is said in that time.
 
         `drain` is set when all have, `over` when there is nothing more to say.
         """
         keys: set[str] = set()
-        timeout_s = None
+        timeout_s = within_s
         while not self.over:
             try:
                 words = self._lines.get(timeout=timeout_s).split()
@@ -66,8 +70,54 @@ class Inbox:
         os._exit(1)  # the parent is gone
 
 
+class Desk:
+    """What there is to write of one suite, and when.
+
+    Attributes:
+        keys: of attempts that have ended and are not known to be written.
+    """
+
+    def __init__(self, session: Session, suite: str) -> None:
+        self.keys: set[str] = set()
+        self._session = session
+        self._suite = suite
+        self._shelf: Shelf | None = None
+        self._owed = False
+        self._next_s = 0.0
+
+    @property
+    def due_s(self) -> float | None:
+        """In how many seconds studies are to be written though nothing more is said; None: not at all."""
+        return max(0.0, self._next_s - time.monotonic()) if self._owed else None
+
+    def write(self) -> None:
+        """Write the attempts, and the studies if that was not done a moment ago.
+
+        Raises:
+            EnvironmentFault: MLflow cannot be used.
+            Busy: the machine is measuring.
+        """
+        owed, self._owed = self._owed or bool(self.keys), False  # who cannot write now waits for news
+        self._session.connect()
+        with self._session.reading():
+            if self._shelf is None:
+                self._shelf = Shelf(self._session.store, self._suite)
+            else:
+                self._shelf.refresh()
+        self._session.push(self._shelf, [Item(self._suite, key, ENDED) for key in sorted(self.keys)])
+        self.keys.clear()
+        began_s = time.monotonic()
+        drain = self._session.patient
+        if drain or (owed and began_s >= self._next_s):
+            self._session.push(self._shelf, self._shelf.study_items())
+            ended_s = time.monotonic()
+            self._next_s = ended_s + max(STUDIES_S, 4 * (ended_s - began_s))
+        else:
+            self._owed = owed and bool(self._shelf.studies)
+
+
 def follow(store_root: Path, tracking_uri: str, suite: str, lock_dir: Path | None, inbox: Inbox) -> str:
-    """Write runs as they end, then all that is missing.
+    """Write runs as they end, and studies as they go on; then all that is missing.
 
     Returns:
         The SyncReport, as JSON.
@@ -75,29 +125,19 @@ def follow(store_root: Path, tracking_uri: str, suite: str, lock_dir: Path | Non
     session = Session(Store.open(store_root, create=False), tracking_uri, lock_dir)
     session.patient = False
     _try(session.connect)  # while the run warms up
-    keys: set[str] = set()
+    desk = Desk(session, suite)
     while not inbox.over:
-        keys |= inbox.news()
+        desk.keys |= inbox.news(desk.due_s)
         session.patient = inbox.drain
-        if not inbox.over and _try(partial(_push, session, suite, keys)):
-            keys.clear()
+        if not inbox.over:
+            _try(desk.write)
     return session.sync([suite]).model_dump_json()
 
 
-def _try(work: Callable[[], None]) -> bool:
-    """Whether it could be done. If not, there is a next time, and at the end the reason is told."""
-    try:
+def _try(work: Callable[[], None]) -> None:
+    """If it cannot be done, there is a next time, and at the end the reason is told."""
+    with suppress(EnvironmentFault, Busy):
         work()
-    except (EnvironmentFault, Busy):
-        return False
-    return True
-
-
-def _push(session: Session, suite: str, keys: set[str]) -> None:
-    session.connect()
-    with session.reading():
-        shelf = Shelf(session.store, suite)
-    session.push(shelf, [Item(suite, key, ENDED) for key in sorted(keys)])
 
 
 def main() -> None:

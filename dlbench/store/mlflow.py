@@ -21,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dlbench.errors import EnvironmentFault
 from dlbench.store.address import database, shown
-from dlbench.store.runs import PARENT, STATE, Found, Point, Run, key_of
+from dlbench.store.identity import PARENT, STATE, key_of
+from dlbench.store.runs import Found, Point, Run
 
 METRICS_A_BATCH = 800  # MLflow takes 1000 things at once, 100 params and 100 tags among them
 PARAMS_A_BATCH = 100
@@ -56,6 +57,7 @@ class Tracker:
             if self._database is not None:
                 create_database(self._database)
             self._client = MlflowClient(tracking_uri=uri)
+        self._growing: dict[str, set[Point]] = {}  # run that goes on → points that it has
 
     def experiment(self, name: str, description: str) -> Experiment:
         """The experiment of a suite, made with that description if there is none.
@@ -98,8 +100,9 @@ class Tracker:
                 )
                 for run in page:
                     key = key_of(run.data.tags)
-                    whole = run.info.status != "RUNNING" or run.info.lifecycle_stage == LifecycleStage.DELETED
-                    found[key] = Found(run.info.run_id, whole, run.data.tags.get(STATE))
+                    deleted = run.info.lifecycle_stage == LifecycleStage.DELETED
+                    whole = run.info.status != "RUNNING" or deleted
+                    found[key] = Found(run.info.run_id, whole, run.data.tags.get(STATE), deleted)
                 token = page.token
                 if not token:
                     return found
@@ -133,6 +136,11 @@ class Tracker:
                 self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
             if run.status is not None:
                 self._client.set_terminated(run_id, run.status, run.ended_ms)
+                self._growing.pop(run_id, None)
+            else:
+                self._growing[run_id] = set(run.points)
+                if found is not None and found.whole:  # a study that had ended goes on
+                    self._client.update_run(run_id, "RUNNING")
             return run_id
 
     def _log(self, run_id: str, points: Sequence[Point], params: Mapping[str, str]) -> None:
@@ -144,6 +152,8 @@ class Tracker:
 
     def _unwritten(self, run_id: str, points: Sequence[Point]) -> list[Point]:
         """Points that a run lacks: a folder of files would keep a second copy of a point."""
+        if run_id in self._growing:
+            return [point for point in points if point not in self._growing[run_id]]
         known = {
             (metric.key, metric.value, metric.timestamp, metric.step)
             for name in {point.name for point in points} & set(self._client.get_run(run_id).data.metrics)

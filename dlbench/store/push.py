@@ -5,9 +5,12 @@ Knows neither how a connection is made nor how a run looks.
 
 from typing import TYPE_CHECKING
 
+from dlbench.errors import StoreError
 from dlbench.schema.invocation import Invocation
-from dlbench.store.pending import ENDED, KILLED, RUNNING, Item, Shelf, split
-from dlbench.store.runs import STATE, STORE, SUITE, Found, Run, identity_of, of_attempt, of_invocation
+from dlbench.store.identity import STATE, STORE, SUITE, identity_of, split, study_in, study_key
+from dlbench.store.runs import Found, Run, of_attempt, of_invocation
+from dlbench.store.shelf import ENDED, KILLED, RUNNING, Item, Shelf
+from dlbench.store.study_run import of_study
 
 if TYPE_CHECKING:
     from dlbench.store.mlflow import Experiment
@@ -28,16 +31,19 @@ class Push:
         self._found: dict[str, Found] | None = None
 
     def write(self, items: list[Item]) -> None:
-        """Write what is missing of these, attempts before the invocations that they belong to."""
+        """Write what is missing of these: studies, then attempts, which may stand below them, then invocations."""
         missing = self.session.ledger.missing(items, self.experiment.identity)
         if len(missing) >= SEARCH_ALL_FROM:
             with self.session.sending():
                 identity = {STORE: self.session.store.id, SUITE: self.shelf.suite}
                 self._found = self.session.tracker.find(self.experiment, identity)
+        studies = [item for item in missing if study_in(item.key) is not None]
+        for item in studies:
+            self._write_study(item)
         for item in missing:
             if item.state == ENDED:
                 self._write_attempt(item)
-            else:
+            elif study_in(item.key) is None:
                 self._write_invocation(item)
 
     def _write_attempt(self, item: Item) -> None:
@@ -45,8 +51,11 @@ class Push:
         if found is not None and found.whole:
             self._note(item, found.run_id)
             return
-        invocation = self.shelf.parent(item.key)
-        parent = self._parent(invocation) if invocation else None
+        study = self.shelf.study_of(item.key)
+        parent = self._study(study) if study is not None else None
+        if parent is None:
+            invocation = self.shelf.parent(item.key)
+            parent = self._parent(invocation) if invocation else None
         with self.session.reading():
             run = self._attempt(item.key)
         if run is not None:
@@ -54,13 +63,37 @@ class Push:
 
     def _write_invocation(self, item: Item) -> None:
         found = self._find(item.key)
-        if found is not None and found.state == item.state and (found.whole or item.state == RUNNING):
+        shown = found is not None and found.state == item.state and (found.whole or item.state == RUNNING)
+        if found is not None and (shown or found.deleted):
             self._note(item, found.run_id)
             return
         invocation = self.shelf.invocations[item.key]
         with self.session.reading():
             run = of_invocation(self.session.store.id, invocation, self._outcome(invocation, item.state), item.state)
         self._put(item, run, found, None)
+
+    def _write_study(self, item: Item) -> str | None:
+        """MLflow's id of a study's run, which then shows the study as it is; None if the study cannot be read."""
+        id = study_in(item.key)
+        assert id is not None
+        found = self._find(item.key)
+        if found is not None and (found.state == item.state or found.deleted):
+            self._note(item, found.run_id)
+            return found.run_id
+        invocation = self.shelf.began_in(id)
+        parent = self._parent(invocation) if invocation else None
+        try:
+            with self.session.reading():
+                course, phase = self.shelf.studies[id].course(), self.shelf.phase(id)
+                run = of_study(self.session.store.id, self.shelf.suite, course, phase, item.state)
+        except StoreError:  # the shelf tells of it
+            return None
+        return self._put(item, run, found, parent)
+
+    def _study(self, id: str) -> str | None:
+        """MLflow's id of a study's run, which is written if there is none; None if the study cannot be read."""
+        known = self.session.ledger.run_id(self.shelf.suite, self.experiment.identity, study_key(id))
+        return known if known is not None else self._write_study(self.shelf.study_item(id))
 
     def _parent(self, invocation: Invocation) -> str:
         """MLflow's id of an invocation's run, which is begun if there is none."""
@@ -83,7 +116,9 @@ class Push:
         if record is None:
             self.session.problem = f"{jobdir.path / 'record.json'} cannot be read"
             return None
-        return of_attempt(self.session.store.id, self.shelf.suite, self.shelf.entry(key), record, jobdir.path)
+        entry, several = self.shelf.entry(key), self.shelf.several_models
+        store = self.session.store.id
+        return of_attempt(store, self.shelf.suite, entry, record, jobdir.path, several_models=several)
 
     def _outcome(self, invocation: Invocation, state: str) -> str | None:
         """MLflow's word: killed or interrupted, failed if any job did, else finished; None: it goes on."""

@@ -6,26 +6,18 @@ A pure translation. Knows nothing of ledgers and clients and does not import mlf
 import csv
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from dlbench.schema.invocation import Invocation
 from dlbench.schema.job import Entry
 from dlbench.schema.record import Record, Status
+from dlbench.store.identity import ATTEMPT, CANDIDATE, INVOCATION, JOB, KIND, STATE, STORE, STUDY, SUITE
+from dlbench.store.names import LONGEST_KEY, clean_names, clean_params, cut_tags, flat, word
 
-T = TypeVar("T")
-
-STORE, SUITE, JOB, ATTEMPT = "dlbench.store", "dlbench.suite", "dlbench.job_id", "dlbench.attempt"
-INVOCATION, STATE = "dlbench.invocation", "dlbench.state"
-PARENT = "mlflow.parentRunId"
-
-LONGEST_KEY = 250
-LONGEST_PARAM = 500  # what servers before MLflow 2.8 take
-LONGEST_TAG = 5000
 LONGEST_DIGEST = 36
 MOST_POINTS = 1000  # of one curve; all of them are in the attached CSV
 AXES = frozenset({"step", "epoch", "elapsed_s"})  # of a curve: MLflow draws over steps and time
@@ -58,12 +50,14 @@ class Found(NamedTuple):
 
     Attributes:
         whole: it was written to its end, or deleted by someone who does not want it.
-        state: of an invocation: what it shows (`dlbench.store.pending`).
+        state: of an invocation or a study: what it shows (`dlbench.store.shelf`).
+        deleted: by someone who does not want it; MLflow takes no more of it.
     """
 
     run_id: str
     whole: bool
     state: str | None
+    deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,9 @@ class Run:
     files: Sequence[Path]
 
 
-def of_attempt(store: str, suite: str, entry: Entry, record: Record, folder: Path) -> Run:
+def of_attempt(
+    store: str, suite: str, entry: Entry, record: Record, folder: Path, *, several_models: bool = True
+) -> Run:
     """The run of one attempt at a job.
 
     Args:
@@ -97,18 +93,19 @@ def of_attempt(store: str, suite: str, entry: Entry, record: Record, folder: Pat
         entry: what the suite calls the job.
         record: how the attempt ended.
         folder: the attempt's folder.
+        several_models: whether a candidate of a study does not go without saying of which model it is.
     """
     started_ms = _ms(record.started_at)
     ended_ms = _ms(record.started_at + timedelta(seconds=record.duration_s))
     mirrored = [folder / artifact.path for artifact in record.artifacts if artifact.role in MIRRORED_ROLES]
     return Run(
         identity={STORE: store, SUITE: suite, JOB: record.id, ATTEMPT: str(record.attempt)},
-        name=_run_name(entry, record),
+        name=_run_name(entry, record, several_models),
         status=_STATUS.get(record.status, "FAILED"),
         started_ms=started_ms,
         ended_ms=ended_ms,
-        tags=_cut_tags(_tags(entry, record)),
-        params=_clean(_params(entry, record), LONGEST_PARAM),
+        tags=cut_tags(_tags(entry, record)),
+        params=clean_params(_params(entry, record)),
         points=[*_final(record, ended_ms), *_curves(record, folder, started_ms)],
         dataset=_dataset(record),
         files=[path for path in (folder / "record.json", *mirrored) if path.is_file()],
@@ -130,21 +127,21 @@ def of_invocation(store: str, invocation: Invocation, status: str | None, state:
     words = [invocation.description, f"**{invocation.verdict}**" if invocation.verdict else ""]
     tags = {
         STATE: state,
-        "dlbench.kind": "invocation",
+        KIND: "invocation",
         "mlflow.note.content": "\n\n".join(filter(None, words)),
         "dlbench.jobs": str(len(invocation.made)),
         "mlflow.source.name": invocation.command or "dlbench",
         "mlflow.source.type": "LOCAL",
         **_commit(invocation.code),
     }
-    metrics = _clean_names(invocation.metrics)
+    metrics = clean_names(invocation.metrics)
     return Run(
         identity={STORE: store, SUITE: invocation.suite, INVOCATION: invocation.id},
         name=f"{invocation.suite} · {invocation.started_at.astimezone():%Y-%m-%d %H:%M:%S}",
         status=status,
         started_ms=_ms(invocation.started_at),
         ended_ms=_ms(ended) if ended else None,
-        tags=_cut_tags(tags),
+        tags=cut_tags(tags),
         params={},
         points=[
             Point(name, value, _ms(ended or invocation.started_at), 0)
@@ -156,29 +153,20 @@ def of_invocation(store: str, invocation: Invocation, status: str | None, state:
     )
 
 
-def key_of(tags: Mapping[str, str]) -> str:
-    """The ledger's key of a run with these tags."""
-    return str(tags[INVOCATION]) if INVOCATION in tags else f"{tags.get(JOB)}/{tags.get(ATTEMPT)}"
-
-
-def identity_of(store: str, suite: str, key: str) -> dict[str, str]:
-    """The tags of the run with that key; the reverse of `key_of`."""
-    job_id, slash, attempt = key.partition("/")
-    own = {JOB: job_id, ATTEMPT: attempt} if slash else {INVOCATION: key}
-    return {STORE: store, SUITE: suite, **own}
-
-
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _run_name(entry: Entry, record: Record) -> str:
+def _run_name(entry: Entry, record: Record, several_models: bool) -> str:
     if record.cost is not None:
         what = f"cost b{record.cost.batch_size} round {record.cost.round + 1}"
     else:
         what = f"seed {record.seed}"
     again = f" · attempt {record.attempt}" if record.attempt > 1 else ""
-    return f"{entry.label} · {what}{again}"
+    if entry.candidate is None:
+        return f"{entry.label} · {what}{again}"
+    label = f"{entry.label} · " if several_models else ""
+    return f"{label}#{entry.candidate} · {what}{again}"
 
 
 def _commit(code: Mapping[str, Any]) -> dict[str, str]:
@@ -193,11 +181,12 @@ def _tags(entry: Entry, record: Record) -> dict[str, str]:
         "dlbench.flags": ", ".join(record.flags),
         "dlbench.missing": "\n".join(missing),
         "dlbench.fingerprint": record.fingerprint,
-        "dlbench.study": entry.study,
+        STUDY: entry.study,
+        CANDIDATE: None if entry.candidate is None else str(entry.candidate),
     }
     return {
         "dlbench.status": record.status,
-        "dlbench.kind": record.kind,
+        KIND: record.kind,
         "dlbench.label": entry.label,
         "mlflow.source.name": record.command or "dlbench",
         "mlflow.source.type": "LOCAL",
@@ -211,44 +200,32 @@ def _params(entry: Entry, record: Record) -> dict[str, str]:
         "label": entry.label,
         "kind": record.kind,
         "task": record.task.name,
-        **_flat(record.task.params, "task"),
+        **flat(record.task.params, "task"),
         "dataset": record.dataset.name,
         "dataset.digest": record.dataset.digest,
         "dataset.source": record.dataset.source,
         "dataset.official": record.dataset.official,
-        **_flat(record.dataset.params, "dataset"),
+        **flat(record.dataset.params, "dataset"),
         "model": record.model.name,
         "model.preset": record.model.preset,
-        **_flat(record.model.params, "model"),
-        **_flat(record.train, "train"),
+        **flat(record.model.params, "model"),
+        **flat(record.train, "train"),
         "precision": record.precision.asked,
         "device": record.device,
         "threads": record.threads,
         "seed": record.seed,
-        **_flat(record.inputs, "inputs"),
+        **flat(record.inputs, "inputs"),
     }
     if record.cost is not None:
-        values |= _flat(record.cost.model_dump(mode="json"), "cost")
-    return {key: _word(value) for key, value in values.items() if value is not None}
-
-
-def _flat(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """`{"a": {"b": 1}}` under `model` → `{"model.a.b": 1}`."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}.{key}"
-        flat |= _flat(value, name) if isinstance(value, Mapping) and value else {name: value}
-    return flat
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        values |= flat(record.cost.model_dump(mode="json"), "cost")
+    values = {**entry.varied, **values}  # an axis that names a block, say, is a param of its own
+    return {key: word(value) for key, value in values.items() if value is not None}
 
 
 def _final(record: Record, ended_ms: int) -> Iterator[Point]:
     values = {metric.name: metric.value for metric in record.metrics if metric.value is not None}
     values["duration_s"] = record.duration_s
-    for name, value in _clean_names(values).items():
+    for name, value in clean_names(values).items():
         yield Point(name, value, ended_ms, 0)
 
 
@@ -261,7 +238,7 @@ def _curves(record: Record, folder: Path, started_ms: int) -> Iterator[Point]:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         columns = [column for column in (rows[0] if rows else ()) if column not in AXES]
-        for name, column in _clean_names({f"curve/{column}": column for column in columns}).items():
+        for name, column in clean_names({f"curve/{column}": column for column in columns}).items():
             yield from _curve(rows, column, name, started_ms)
 
 
@@ -292,28 +269,3 @@ def _dataset(record: Record) -> Input:
         profile=json.dumps({split: size for split, size in sizes.items() if size is not None}),
         context=record.kind,
     )
-
-
-def _clean_names(values: Mapping[str, T]) -> dict[str, T]:
-    """Names as MLflow allows them: other characters become `_`; what then looks alike is numbered."""
-    clean: dict[str, T] = {}
-    for name, value in values.items():
-        parts = [part for part in re.sub(r"[^\w\-. /:]", "_", name).split("/") if part.strip(". ")]
-        plain = "/".join(parts)[:LONGEST_KEY] or "_"
-        unique, number = plain, 2
-        while unique in clean:
-            unique, number = f"{plain[: LONGEST_KEY - 6]}_{number}", number + 1
-        clean[unique] = value
-    return clean
-
-
-def _clean(values: Mapping[str, str], longest: int) -> dict[str, str]:
-    return {name: _cut(value, longest) for name, value in _clean_names(values).items()}
-
-
-def _cut_tags(values: Mapping[str, str]) -> dict[str, str]:
-    return {name: _cut(value, LONGEST_TAG) for name, value in values.items()}
-
-
-def _cut(value: str, longest: int) -> str:
-    return value if len(value) <= longest else f"{value[: longest - 1]}…"

@@ -17,8 +17,9 @@ from dlbench.errors import EnvironmentFault
 from dlbench.schema.base import Value
 from dlbench.store.address import available, is_remote, shown, unreachable
 from dlbench.store.folder import Store
-from dlbench.store.pending import Item, Ledger, Shelf
+from dlbench.store.ledger import Ledger
 from dlbench.store.push import Push
+from dlbench.store.shelf import Item, Shelf
 from dlbench.worker.lock import machine_lock
 
 if TYPE_CHECKING:
@@ -134,8 +135,8 @@ class Session:
             except EnvironmentFault as fault:
                 self.problem = str(fault)
         pending = sum(len(self.ledger.missing(shelf.items())) for shelf in shelves)
-        error = self.problem
-        if error is not None:
+        error = self.problem or next((why for shelf in shelves if (why := shelf.problem()) is not None), None)
+        if error is not None and pending:
             runs = "1 run is" if pending == 1 else f"{pending} runs are"
             error = f"{error.rstrip('.')}: {runs} pending; `dlbench sync` brings them in later."
         return SyncReport(created=len(self.created), updated=len(self.updated), pending=pending, error=error)

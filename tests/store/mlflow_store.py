@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,13 +15,14 @@ from dlbench.schema.record import Artifact, Record, RecordDataset, RecordPrecisi
 from dlbench.schema.suite import Suite, TaskEntry
 from dlbench.schema.train import TrainSettings
 from dlbench.store.folder import Store
+from dlbench.store.sync import QUIET
 
 STARTED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 DIGEST = "sha256:" + "ab" * 32
 
 
-def entry(label: str, seed: int = 0, *, cost: int | None = None) -> Entry:
-    """A train job with a seed, or round `cost` of a cost job."""
+def entry(label: str, seed: int = 0, *, cost: int | None = None, **changes: Any) -> Entry:
+    """A train job with a seed, or round `cost` of a cost job; what changes is of its line in the index."""
     job = Job(
         id=hashlib.sha256(f"{label} {seed} {cost}".encode()).hexdigest()[:16],
         kind="train" if cost is None else "cost",
@@ -31,7 +33,7 @@ def entry(label: str, seed: int = 0, *, cost: int | None = None) -> Entry:
         cost=None if cost is None else CostPoint(batch_size=64, phases=("train",), round=cost),
         seed=seed if cost is None else None,
     )
-    return Entry(job=job, label=label)
+    return Entry(job=job, label=label, **changes)
 
 
 def end(store: Store, line: Entry, status: str = "ok", **changes: Any) -> tuple[str, int]:
@@ -109,6 +111,11 @@ def store_with(root: Path, lines: list[Entry], suite: str = "s") -> Store:
         Suite(name=suite, description="Which one?", tasks=(TaskEntry(name="text_classification"),)), lines
     )
     return store
+
+
+def child_env() -> dict[str, str]:
+    """Environment of processes that import this dlbench and mlflow."""
+    return {**os.environ, **QUIET, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
 
 
 def _write_curve(path: Path) -> None:

@@ -1,6 +1,5 @@
 """What a person finds in MLflow after a run, and that syncing again, at once or after a kill adds nothing."""
 
-import os
 import shutil
 import signal
 import socket
@@ -12,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from mlflow_store import STARTED, end, entry, invocation, store_with
+from mlflow_store import STARTED, child_env, end, entry, invocation, store_with
 
 from dlbench.schema.job import Entry
 from dlbench.schema.suite import Suite
@@ -20,7 +19,7 @@ from dlbench.store.address import unreachable
 from dlbench.store.folder import Store
 from dlbench.store.mirror import Mirror
 from dlbench.store.pending import pending_count
-from dlbench.store.sync import QUIET, SyncReport, sync
+from dlbench.store.sync import SyncReport, sync
 from dlbench.store.ui import ui_command, ui_environment
 from dlbench.worker.lock import machine_lock
 
@@ -31,30 +30,9 @@ pytestmark = pytest.mark.filterwarnings(
 LINES = [entry("lstm", 0), entry("lstm", 1), entry("lstm", cost=1)]
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database; making one takes seconds, so it is made once."""
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    code = "import sys; from pathlib import Path; from dlbench.store.mlflow import create_database as c; "
-    subprocess.run([sys.executable, "-c", f"{code}c(Path(sys.argv[1]))", path], check=True, env=_env())
-    return path
-
-
-@pytest.fixture
-def uri(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    for name, value in QUIET.items():
-        monkeypatch.setenv(name, value)
-    shutil.copy(template, tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return store_with(tmp_path / "store", LINES)
-
-
-def _env() -> dict[str, str]:
-    return {**os.environ, **QUIET, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
 
 
 def _client(uri: str):  # type: ignore[no-untyped-def]
@@ -268,7 +246,7 @@ def _in_children(body: str, store: Store, uri: str, count: int, *, together: boo
     """
     arguments = [str(store.root), uri, str(count), str(together), textwrap.dedent(body)]
     command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
-    done = subprocess.run(command, env=_env(), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, env=child_env(), stdout=subprocess.PIPE, check=True)
     return done.stdout.decode().splitlines()
 
 
@@ -343,7 +321,7 @@ def test_the_mirror_is_gone_soon_after_its_parent(store: Store, uri: str) -> Non
         time.sleep(60)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), store.root, uri]
-    parent = subprocess.Popen(command, env=_env(), stdout=subprocess.PIPE)
+    parent = subprocess.Popen(command, env=child_env(), stdout=subprocess.PIPE)
     assert parent.stdout is not None
     with parent.stdout as stdout:
         pid = int(stdout.readline())
@@ -406,7 +384,7 @@ def test_a_server_shows_what_was_sent_to_it_and_what_was_written_beside_it(
     sync(store.root, uri, suites=["s"])
     with open(tmp_path / "server.log", "wb") as log:
         server = subprocess.Popen(
-            ui_command(uri, port=port), env={**_env(), **ui_environment(uri)}, stdout=log, stderr=log
+            ui_command(uri, port=port), env={**child_env(), **ui_environment(uri)}, stdout=log, stderr=log
         )
     try:
         while unreachable(address):

@@ -12,8 +12,10 @@ from mlflow_store import STARTED, end, entry, invocation, store_with
 
 from dlbench.schema.invocation import Invocation
 from dlbench.store.address import absolute, database, is_remote, shown, tracking_uri
-from dlbench.store.pending import KILLED, RUNNING, Item, Ledger, Shelf, pending_count
+from dlbench.store.ledger import Ledger
+from dlbench.store.pending import pending_count
 from dlbench.store.runs import of_invocation
+from dlbench.store.shelf import KILLED, RUNNING, Item, Shelf
 
 URI = "http://localhost:1"
 LINES = [entry("lstm", 0), entry("lstm", 1)]
