@@ -14,7 +14,7 @@ Shapes: B examples, T positions, E features in, H hidden units, D = H times dire
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import Field
@@ -52,6 +52,16 @@ class RecurrentParams(Params):
     pooling: Literal["last", "mean", "max", "attention"] = Field(
         "max", description="how states become one vector: the last one, their mean, their maximum, or attention"
     )
+
+
+def space() -> dict[str, Any]:
+    """Depth, width, direction and dropout."""
+    return {
+        "layers": [1, 2],
+        "hidden_size": [32, 64, 96, 128],
+        "bidirectional": [False, True],
+        "dropout": [0.0, 0.1, 0.2, 0.3],
+    }
 
 
 class Recurrent(nn.Module):

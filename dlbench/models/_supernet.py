@@ -212,7 +212,8 @@ def unrolled_gradient(
     """Fill `grad` of the outer parameters with ∇α L_val(w - ξ ∇w L_train(w, α), α), and leave w as it was.
 
     Equations 7 and 8: the product with the Hessian is a difference of two gradients around w, along the gradient of
-    L_val there, with a step that is set on the device, so that nothing waits for it.
+    L_val there, with a step that is set on the device, so that nothing waits for it. Where the step crosses kinks of
+    rectifiers, that differs from what differentiating twice would give.
 
     Args:
         outer: α.

@@ -60,6 +60,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """`mnist_fast`: our own, small and without padding, for 99 % on MNIST within seconds on a CPU."""
 
 
+def space(params: Params) -> dict[str, Any]:
+    """Width, depth, kernels and how maps shrink; without padding, kernels and depth stay, so that maps last."""
+    axes: dict[str, Any] = {"width": [8, 16, 24, 32], "pooling": ["max", "average", "strided"]}
+    if params.padding == "same":
+        axes |= {"depth": [1, 2, 3], "kernel": [3, 5]}
+    return axes
+
+
 def accepts(signature: Signature) -> bool:
     """Images to classes."""
     return _image.reads_image_tells_class(signature)

@@ -110,6 +110,22 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """As published with the paper, with the regularisation of §5.2 (dropout 0.2 to 0.5, stochastic depth 0.2)."""
 
 
+def space(params: Params) -> dict[str, Any]:
+    """The two steps of compound scaling (Tan & Le 2019, §3.3).
+
+    With φ = 0 the second: α, β, γ stay, φ grows. With another φ, as 1 in the paper, the first: a grid around the
+    paper's α = 1.2, β = 1.1, γ = 1.15. There each φ is to cost about twice as much, α·β²·γ² ≈ 2; axes cannot say that
+    of each other, so bound what a network costs: `constraints: [{metric: flops_per_sample, at_most: …}]`.
+    """
+    if params.phi == 0:
+        return {"phi": [0.0, 0.5, 1.0, 1.5, 2.0]}
+    return {
+        "alpha": [1.0, 1.1, 1.2, 1.3, 1.4],
+        "beta": [1.0, 1.05, 1.1, 1.15, 1.2],
+        "gamma": [1.0, 1.05, 1.1, 1.15, 1.2],
+    }
+
+
 def accepts(signature: Signature) -> bool:
     """Images to classes."""
     return _image.reads_image_tells_class(signature)

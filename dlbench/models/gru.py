@@ -33,6 +33,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """`yang2016`: the word level of the hierarchical attention network, Yang et al. 2016, §2.2 and §3.3."""
 
 
+def space(params: Params) -> dict[str, Any]:
+    """What all recurrent classifiers search."""
+    return _recurrent.space()
+
+
 def accepts(signature: Signature) -> bool:
     """Token sequences, or images row by row, to classes."""
     return _recurrent.accepts(signature)

@@ -33,6 +33,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """`zhang2015`: the LSTM baseline of Zhang, Zhao & LeCun 2015, §3.2 (13.94 % error on AG News), without word2vec."""
 
 
+def space(params: Params) -> dict[str, Any]:
+    """What all recurrent classifiers search."""
+    return _recurrent.space()
+
+
 def accepts(signature: Signature) -> bool:
     """Token sequences, or images row by row, to classes."""
     return _recurrent.accepts(signature)

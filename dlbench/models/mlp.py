@@ -37,6 +37,12 @@ class Params(BaseParams):
 PRESETS: Mapping[str, Mapping[str, Any]] = {}
 
 
+def space(params: Params) -> dict[str, Any]:
+    """One or two hidden layers, and their dropout."""
+    sizes = [[64], [128], [256], [512], [128, 64], [256, 128], [512, 256]]
+    return {"hidden_sizes": sizes, "dropout": [0.0, 0.2, 0.4]}
+
+
 def accepts(signature: Signature) -> bool:
     """Images or vectors to classes."""
     return isinstance(signature.input, Image | Vector) and isinstance(signature.output, Classes)

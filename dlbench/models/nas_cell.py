@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from dlbench.models import _image, _nas_bench, _supernet
 from dlbench.models._nas_bench import OPERATIONS, Operation, edge_name, edges
 from dlbench.schema.base import Params as BaseParams
-from dlbench.schema.signature import Signature
+from dlbench.schema.signature import Classes, Image, Signature
 
 REVISION = 1
 
@@ -92,7 +92,9 @@ def accepts(signature: Signature) -> bool:
 
 
 def signature(preset: str | None) -> Signature:
-    """CIFAR-10."""
+    """CIFAR-10; for `digits` images of 8×8."""
+    if preset == "digits":
+        return Signature(input=Image(channels=1, height=8, width=8), output=Classes(classes=10))
     return _image.CIFAR10
 
 

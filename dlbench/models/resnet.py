@@ -91,6 +91,17 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 behind the small stem."""
 
 
+def space(params: Params) -> dict[str, Any]:
+    """The smaller depths that the stem and the block allow, width, and the shortcuts; a list of blocks stays."""
+    axes: dict[str, Any] = {"width": [8, 16, 32], "shortcut": ["A", "B"]}
+    convolutions = CONVOLUTIONS[params.block]
+    if params.stem == "cifar":
+        depths = [3 * convolutions * number + 2 for number in (1, 2, 3)]
+    else:
+        depths = sorted({2 + convolutions * sum(counts) for counts in TABLE_1})[:2]
+    return axes if isinstance(params.depth, tuple) else {"depth": depths, **axes}
+
+
 def accepts(signature: Signature) -> bool:
     """Images to classes."""
     return _image.reads_image_tells_class(signature)

@@ -33,6 +33,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """`irnn`: Le, Jaitly & Hinton 2015, A Simple Way to Initialize Recurrent Networks, §4.1 (100 units, identity)."""
 
 
+def space(params: Params) -> dict[str, Any]:
+    """What all recurrent classifiers search."""
+    return _recurrent.space()
+
+
 def accepts(signature: Signature) -> bool:
     """Token sequences, or images row by row, to classes."""
     return _recurrent.accepts(signature)

@@ -69,6 +69,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """Encoders of the base and big models (Vaswani et al. 2017, table 3)."""
 
 
+def space(params: Params) -> dict[str, Any]:
+    """Depth, width and their shares; any number of heads here shares any size evenly."""
+    return {"layers": [1, 2, 3], "heads": [2, 4], "hidden_size": [32, 64, 96], "ff_size": [64, 128, 256]}
+
+
 def accepts(signature: Signature) -> bool:
     """Token sequences to classes."""
     return _sequence.reads_tokens_tells_class(signature)

@@ -89,6 +89,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """Dosovitskiy et al. 2021, table 1, with table 3's dropout for training on ImageNet; Touvron et al. 2021, table 1."""
 
 
+def space(params: Params) -> dict[str, Any]:
+    """Depth, width and their shares; any number of heads here shares any size evenly."""
+    return {"layers": [2, 3, 4], "heads": [2, 4], "hidden_size": [32, 64, 96], "mlp_size": [64, 128, 256]}
+
+
 def accepts(signature: Signature) -> bool:
     """Images to classes."""
     return _image.reads_image_tells_class(signature)

@@ -148,6 +148,7 @@ class Training:
         """The batches of one optimiser step after another, epoch after epoch."""
         size, group = self.settings.batch_size, self.settings.accumulate
         while True:
+            # A plugin's task need know no parts, as long as its models have no turns.
             epoch = self.task.batches("train", size, order, **({} if part is None else {"part": part}))
             while step := list(itertools.islice(epoch, group)):
                 yield step

@@ -1,6 +1,7 @@
 """What every model on the shelf promises, for every preset; here over classification of token sequences."""
 
 import json
+import random
 from types import ModuleType
 from typing import Any, get_args
 
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from dlbench.catalog import Catalog
 from dlbench.schema import base
 from dlbench.schema.signature import Boxes, Classes, Image, Input, Output, Signature, Tokens, Vector
+from dlbench.schema.space import Axis
 
 CATALOG = Catalog()
 NAMES = CATALOG.names("models")
@@ -74,6 +76,34 @@ def test_it_declares_what_it_is(name: str) -> None:
 def test_its_parameters_survive_json(name: str, preset: str | None) -> None:
     module, params = preset_params(name, preset)
     assert module.Params(**json.loads(json.dumps(params.model_dump()))) == params
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"), [each for each in PRESETS if hasattr(CATALOG.load("models", each[0]), "space")]
+)
+def test_every_point_of_its_own_space_is_made_of_its_parameters(name: str, preset: str | None) -> None:
+    module, params = preset_params(name, preset)
+    base = params.model_dump(mode="json")
+    axes = {key: Axis(name=key, **_kind(raw)) for key, raw in module.space(params).items()}
+    assert axes
+    assert set(axes) <= set(module.Params.model_fields)
+    ends = {key: [axis.low, axis.high] if axis.values is None else axis.values for key, axis in axes.items()}
+    assert all(len(values) > 1 for values in ends.values())
+    draw = random.Random(0)
+    points = [
+        {**{other: draw.choice(choices) for other, choices in ends.items()}, key: value}
+        for key, values in ends.items()
+        for value in values
+        for _ in range(20)
+    ]
+    for point in points:
+        whole = module.Params.model_validate({**base, **json.loads(json.dumps(point))})
+        assert all(whole.model_dump(mode="json")[key] == value for key, value in point.items())
+
+
+def _kind(raw: Any) -> dict[str, Any]:
+    """A declared axis as fields of `Axis`: a list is its choices."""
+    return {"choices": tuple(raw)} if isinstance(raw, list) else {k: v for k, v in raw.items() if k != "when"}
 
 
 @pytest.mark.parametrize("name", NAMES)
