@@ -175,14 +175,14 @@ def arenas_of(results: Sequence[Result], preferred: Mapping[str, Sequence[str]])
     for result in results:
         groups.setdefault(_arena_key(result.entry.job), []).append(result)
     titles = _titles([group[0].entry.job for group in groups.values()])
-    anchors = _anchors(titles)
+    places = anchors(titles)
     several = (
         len({result.entry.job.precision for result in results}) > 1,
         len({result.entry.job.device for result in results}) > 1,
     )
     return tuple(
         _arena(title, anchor, group, preferred, several)
-        for title, anchor, group in zip(titles, anchors, groups.values(), strict=True)
+        for title, anchor, group in zip(titles, places, groups.values(), strict=True)
     )
 
 
@@ -312,13 +312,14 @@ def assignments(values: Mapping[str, Json]) -> str:
     return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
 
 
-def _anchors(titles: Sequence[str]) -> list[str]:
-    anchors: list[str] = []
+def anchors(titles: Sequence[str]) -> list[str]:
+    """The titles in `[a-z0-9-]`, each unique."""
+    found: list[str] = []
     for title in titles:
         base = "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in title.lower()).split()) or "data"
         anchor, number = base[:60], 1
-        while anchor in anchors:
+        while anchor in found:
             number += 1
             anchor = f"{base[:60]}-{number}"
-        anchors.append(anchor)
-    return anchors
+        found.append(anchor)
+    return found

@@ -18,3 +18,16 @@ def pareto_front(points: Sequence[tuple[float, float]], *, cheaper_is_lower: boo
 
 def _dominates(a: tuple[float, float], b: tuple[float, float]) -> bool:
     return a[0] >= b[0] and a[1] >= b[1] and a != b
+
+
+def hypervolume(points: Sequence[tuple[float, float]], reference: tuple[float, float]) -> float:
+    """Area that points dominate up to a reference point, both coordinates losses (lower is better).
+
+    Zitzler & Thiele 1998. Points beyond the reference in either coordinate add nothing.
+    """
+    area, ceiling = 0.0, reference[1]
+    for x, y in sorted(point for point in points if point[0] < reference[0] and point[1] < reference[1]):
+        if y < ceiling:
+            area += (reference[0] - x) * (ceiling - y)
+            ceiling = y
+    return area

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from dlbench.analyze.compare import Paired, compare, correct
 from dlbench.analyze.contenders import Arena, Contender, arenas_of
+from dlbench.analyze.studies import StudyGroup, groups_of
 from dlbench.schema.record import Result
+from dlbench.schema.study import Study
 from dlbench.schema.suite import Suite
 
 
@@ -35,11 +37,28 @@ class Results:
     Args:
         suite: the suite; its `report.baseline` declares what is compared.
         results: a line for each job of the suite, in the plan's order, whatever became of it.
+        studies: its searches, if it has any; their candidates' jobs are among the results.
     """
 
-    def __init__(self, suite: Suite, results: Sequence[Result]) -> None:
+    def __init__(self, suite: Suite, results: Sequence[Result], studies: Sequence[Study] = ()) -> None:
         self.suite = suite
         self.results = tuple(results)
+        self.studies = tuple(studies)
+
+    @cached_property
+    def compared(self) -> tuple[Result, ...]:
+        """The results of contenders: all but those of a study's candidates, which saw no test split."""
+        return tuple(result for result in self.results if result.entry.study is None)
+
+    @property
+    def candidates(self) -> tuple[Result, ...]:
+        """The results of the candidates of studies."""
+        return tuple(result for result in self.results if result.entry.study is not None)
+
+    @cached_property
+    def searches(self) -> tuple[StudyGroup, ...]:
+        """The studies by task, in order."""
+        return groups_of(self.studies)
 
     @cached_property
     def arenas(self) -> tuple[Arena, ...]:
@@ -48,7 +67,7 @@ class Results:
         for task in self.suite.tasks:
             if task.dataset:
                 preferred.setdefault(task.name, []).append(task.dataset[0].name)
-        return arenas_of(self.results, preferred)
+        return arenas_of(self.compared, preferred)
 
     @cached_property
     def series(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dlbench.analyze.contenders import canonical
 from dlbench.analyze.results import Results
 from dlbench.schema.record import Result
 
-WHOLE = ("seed", "batch_size", "round", "attempt")
+WHOLE = ("seed", "batch_size", "round", "attempt", "candidate")
 """Columns that count or number something."""
 
 
@@ -33,6 +33,7 @@ def _row(suite: str, result: Result) -> dict[str, Any]:
         "precision": job.precision,
         "device": job.device,
         "kind": job.kind,
+        **({} if entry.study is None else {"study": entry.study, "candidate": entry.candidate}),
         "seed": job.seed,
         "batch_size": job.cost.batch_size if job.cost else job.train.batch_size,
         "round": job.cost.round if job.cost else None,

@@ -37,7 +37,7 @@ class Verdict:
 def headline(results: Results) -> str:
     """All verdicts in one paragraph."""
     if not results.arenas:
-        return "The suite has no jobs yet."
+        return "The search goes on; no winner is known yet." if results.candidates else "The suite has no jobs yet."
     return " ".join(verdict.sentence for verdict in verdicts(results))
 
 

@@ -64,7 +64,9 @@ def _facts(results: Results) -> tuple[tuple[str, str], ...]:
     facts = [("Jobs", f"{done} of {len(results.results)} finished")]
     if results.series:
         facts.append(("Contenders", str(len(results.series))))
-    seeds = {result.entry.job.seed for result in results.results if result.entry.job.seed is not None}
+    if results.studies:
+        facts.append(("Studies", str(len(results.studies))))
+    seeds = {result.entry.job.seed for result in results.compared if result.entry.job.seed is not None}
     if seeds:
         facts.append(("Seeds", str(len(seeds))))
     hardware = sorted({str(name) for record in records if (name := _hardware(record.machine))})

@@ -99,7 +99,9 @@ def _run(results: Results, records: Sequence[Record]) -> KeyValues:
         if record.code.get("git_commit")
     }
     items += [("Git commit", commit) for commit in sorted(commits)]
-    items.append(("Seeds", _seeds(results.results)))
+    items.append(("Seeds", _seeds(results.compared)))
+    if results.candidates:
+        items.append(("Seeds of candidates", _seeds(results.candidates)))
     threads = sorted({(record.kind, record.threads) for record in records})
     items += [(f"Threads of {kind} jobs", str(count)) for kind, count in threads]
     items.append(("Devices", ", ".join(sorted({record.device for record in records}))))

@@ -1,4 +1,4 @@
-"""What is missing: jobs that failed, were skipped or have not run, and what disturbed a measurement."""
+"""What is missing: jobs that failed, were skipped or have not run, what disturbed a measurement, vain candidates."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from dlbench.schema.record import Result
 POSITION = 20
 BROKEN = ("failed", "oom", "diverged", "timeout", "lost")
 NOT_REPORTED = ("ok", "pruned")
+MOST_REASONS = 20
+"""Lines of the table of candidates without a result."""
 _MEANINGS = {
     "oom": "out of memory",
     "missing": "not run yet",
@@ -21,27 +23,33 @@ _MEANINGS = {
 
 
 def build(results: Results) -> Section | None:
-    """A table with a line for each reason; None when every job is there and nothing was disturbed."""
-    gaps = [result for result in results.results if result.status not in NOT_REPORTED]
-    flagged = [(result, flag) for result, record in finished(results.results) for flag in record.flags]
-    if not gaps and not flagged:
+    """A table with a line for each reason; None when every job is there and nothing was disturbed.
+
+    That some candidates of a search have no result is part of searching: they are counted, and alarm nobody.
+    """
+    gaps = [result for result in results.compared if result.status not in NOT_REPORTED]
+    flagged = [(result, flag) for result, record in finished(results.compared) for flag in record.flags]
+    searched = _searched(results)
+    if not gaps and not flagged and not searched:
         return None
     blocks: list[Block] = []
-    tone: Tone = "warning"
+    tone: Tone = "warning" if flagged else "normal"
     if gaps:
         broken = any(result.status in BROKEN for result in gaps)
         tone = "error" if broken else "warning"
         blocks += [Text(text=_summary(results, gaps), tone=tone), _gap_table(results, gaps)]
     if flagged:
         blocks += [_flag_table(results, flagged)]
-    title = "Failures and gaps" if gaps else "Warnings"
+    if searched:
+        blocks.append(_search_table(searched))
+    title = "Failures and gaps" if gaps else "Warnings" if flagged else "Candidates without a result"
     return Section(title=title, anchor="failures", blocks=tuple(blocks), tone=tone)
 
 
 def _summary(results: Results, gaps: Sequence[Result]) -> str:
     counts = Counter(_meaning(result.status) for result in gaps)
     parts = listed([f"{count} {status}" for status, count in counts.items()])
-    return f"{len(gaps)} of {len(results.results)} jobs have no result: {parts}."
+    return f"{len(gaps)} of {len(results.compared)} jobs have no result: {parts}."
 
 
 def _meaning(status: str) -> str:
@@ -103,6 +111,33 @@ def _which(members: Sequence[Result]) -> str:
         f"batch {size}, round{'s' if len(rounds) > 1 else ''} {', '.join(map(str, rounds))}"
         for size in sorted({point.batch_size for point in points})
         for rounds in [[point.round for point in points if point.batch_size == size]]
+    )
+
+
+def _searched(results: Results) -> list[tuple[str, str, str, str, int]]:
+    """(data, strategy, what became of it, reason, candidates) of those that were tried in vain, most first."""
+    counts = Counter(
+        (study.head.dataset, study.head.strategy.label, trial.state, (trial.told.reason or "") if trial.told else "")
+        for study in results.studies
+        for trial in study.distinct
+        if trial.state in ("infeasible", "failed")
+    )
+    return [(*key, count) for key, count in counts.most_common()]
+
+
+def _search_table(searched: Sequence[tuple[str, str, str, str, int]]) -> Table:
+    left = sum(count for *_, count in searched[MOST_REASONS:])
+    return Table(
+        columns=(
+            Column(name="Data"),
+            Column(name="Strategy"),
+            Column(name="What became of it"),
+            Column(name="Reason"),
+            Column(name="Candidates", format="count"),
+        ),
+        rows=tuple(searched[:MOST_REASONS]),
+        caption="Candidates of searches that gave no result, which is part of searching."
+        + (f" {left} more, of other reasons, are left out." if left else ""),
     )
 
 

@@ -12,6 +12,8 @@ def build(results: Results) -> Section | None:
     if not results.results:
         return None
     texts = [_quality(results)]
+    if results.studies:
+        texts.append(_search(results))
     if results.comparisons:
         texts.append(_comparisons(results))
     if any(arena.batch_sizes for arena in results.arenas):
@@ -29,6 +31,17 @@ def _quality(results: Results) -> str:
         f"Every contender is trained with {count} for all. The test split is scored once, with the "
         "weights that the validation split chose. A mean stands with n and a 95 % t interval. Contenders are ranked "
         "only where they have the same seeds."
+    )
+
+
+def _search(results: Results) -> str:
+    seeds = sorted({seed for study in results.studies for seed in study.head.seeds})
+    shown = f"{', '.join(map(str, seeds[:5]))}{', …' if len(seeds) > 5 else ''}"
+    return (
+        f"A search trains its candidates with seeds of its own ({shown}) and sees their validation score alone. Only "
+        "its winners are trained again, with the seeds of all other contenders, and scored on the test split. A budget "
+        "counts what all candidates of a study were trained, pruned ones and a strategy's own helpers included; an "
+        "equal candidate named twice costs nothing."
     )
 
 

@@ -32,7 +32,7 @@ class Point:
 def build(results: Results) -> Section | None:
     """A figure for each task, dataset and varied key that has at least two values with a score."""
     blocks: list[Block] = []
-    for key in dict.fromkeys(key for result in results.results for key in result.entry.varied):
+    for key in dict.fromkeys(key for result in results.compared for key in result.entry.varied):
         groups: dict[tuple[str, str], list[Point]] = {}
         for point in _points(results, key):
             # A varied dataset parameter makes an arena of each value; they meet in one figure.

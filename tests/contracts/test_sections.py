@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from studies import arena_results, recipe_study
+from studies import cases as searches
 from synthetic import costs, job, quality, result, suite
 from synthetic_news import news
 
@@ -35,8 +37,8 @@ def cases(folder: Path) -> dict[str, list[Result]]:
 def test_a_section_is_built_from_anything(name: str, tmp_path: Path) -> None:
     module = Catalog().load("sections", name)
     assert isinstance(module.POSITION, int)
-    for results in cases(tmp_path).values():
-        section = module.build(Results(suite(), results))
+    for results in (*(Results(suite(), lines) for lines in cases(tmp_path).values()), *searches().values()):
+        section = module.build(results)
         assert section is None or isinstance(section, Section)
         if section is not None:
             assert section.blocks
@@ -49,7 +51,8 @@ def test_a_section_is_built_from_anything(name: str, tmp_path: Path) -> None:
 
 
 def test_anchors_positions_and_figures_are_unique(tmp_path: Path) -> None:
-    results = Results(suite(), [*news(tmp_path), result(job("x"), "x", status="failed", reason="no")])
+    lines = [*news(tmp_path), result(job("x"), "x", status="failed", reason="no")]
+    results = Results(suite(), lines, [*arena_results(2).studies, recipe_study(40, dataset="sst2")])
     modules = [Catalog().load("sections", name) for name in NAMES]
     built = [section for module in modules if (section := module.build(results)) is not None]
     assert len({module.POSITION for module in modules}) == len(modules)
