@@ -35,8 +35,9 @@ def load(store: "Folder", name: str) -> "Results":
     """A suite's results, ready for analysis; warns of records that cannot be read."""
     from dlbench.analyze.results import Results
     from dlbench.cli.unreadable import unreadable
+    from dlbench.store.studies import studies
 
-    results = Results(store.suite(name), store.results(name))
+    results = Results(store.suite(name), store.results(name), studies(store, name))
     for line in unreadable(store):
         warn(line)
     return results

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterable
 
 from dlbench.catalog import SINGULAR, did_you_mean
+
 from dlbench.plan.entries import ReadModel, ReadTask
 from dlbench.plan.grammar import ReadSuite
 from dlbench.plan.merge import over
@@ -11,6 +12,7 @@ from dlbench.plan.nodes import Problems, Spot
 from dlbench.plan.shelves import Entry, Shelves, shelf_of
 from dlbench.plan.words import show, unknown_key
 from dlbench.schema.base import Json
+from dlbench.schema.search import SearchSettings
 from dlbench.schema.suite import CostSettings, ReportSettings
 from dlbench.schema.train import TrainSettings, cost_fields
 
@@ -147,6 +149,9 @@ def check_baseline(read: ReadSuite, overridden: Collection[str], problems: Probl
     """
     report: ReportSettings | None = read.fields.get("report")
     labels = {model.entry.label or "": None for task in read.tasks for model in read.models_of(task)}
+    search: SearchSettings | None = read.fields.get("search")
+    if search is not None:
+        labels |= dict.fromkeys(strategy.label for strategy in search.strategies) if search.wide else {"best": None}
     if report is None or report.baseline is None or not labels:
         return
     if any(report.baseline == label or report.baseline.startswith(f"{label} ") for label in labels):

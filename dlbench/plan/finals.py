@@ -12,19 +12,13 @@ from dlbench.plan.candidates import Candidates
 from dlbench.plan.contenders import Contender, Resolver
 from dlbench.plan.grid import CostGrid, Know, train_entry
 from dlbench.schema.job import Entry
-from dlbench.schema.search import SearchSettings
 from dlbench.schema.study import Study
 from dlbench.schema.suite import Suite
 
 
-def wide(settings: SearchSettings) -> bool:
-    """Whether several studies of a task stand against each other."""
-    return len(settings.strategies) > 1 or len(settings.studies) > 1
-
-
 def judged_seeds(suite: Suite) -> tuple[int, ...]:
     """Seeds of the final trainings."""
-    return suite.search.studies if suite.search is not None and wide(suite.search) else suite.seeds
+    return suite.search.studies if suite.search is not None and suite.search.wide else suite.seeds
 
 
 def unvaried(suite: Suite) -> Suite:
@@ -63,7 +57,7 @@ def finals(
     assert settings is not None
     if settings.winners == 0:
         return []
-    several = wide(settings)
+    several = settings.wide
     named: list[tuple[Contender, tuple[int, ...]]] = [(default, judged_seeds(suite)) for default in defaults]
     for candidates, study in studies:
         best = study.best(settings.winners)

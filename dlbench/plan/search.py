@@ -134,12 +134,14 @@ class Search:
     def report(self, entry: Entry, event: Event) -> bool:
         """A validation of a candidate's training: whether it should go on; the same one again gets the same answer."""
         candidate = self._running.get(-1 if entry.candidate is None else entry.candidate)
-        if candidate is None or event.step is None or candidate.stopped_at is not None:
-            return candidate is None or candidate.stopped_at is None or event.step != candidate.stopped_at[1]
+        if candidate is None or event.step is None:
+            return True
         steps = candidate.steps.setdefault(entry.job.id, [])
         if steps and event.step <= steps[-1]:
-            return True
+            return candidate.stopped_at != (entry.job.id, event.step)
         steps.append(event.step)
+        if candidate.stopped_at is not None:  # an earlier training went on here; its end tells where the last one is
+            return True
         candidate.epochs[entry.job.id] = event.epoch or 0.0
         if self._judge is None or self._over_seeds or len(candidate.steps) > 1 or candidate.helper:
             return True

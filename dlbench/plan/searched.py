@@ -17,6 +17,7 @@ from dlbench.schema.base import Json
 from dlbench.schema.search import SearchSettings, StrategyEntry
 from dlbench.schema.space import Axis, Space
 from dlbench.schema.train import TrainSettings
+from dlbench.worker.table import names
 
 
 def check_search(read: ReadSuite, shelves: Shelves, catalog: Catalog, describe: Ask, problems: Problems) -> None:
@@ -31,6 +32,8 @@ def check_search(read: ReadSuite, shelves: Shelves, catalog: Catalog, describe: 
         settings = settings.model_copy(update={"space": tuple(axes)})
     settings = settings.model_copy(update={"strategies": _complete(settings, catalog, at.at("strategy"), problems)})
     _check_pruner(settings, at.at("pruner"), problems)
+    if settings.table is not None and settings.table not in names():
+        unknown_key(problems, at.at("table"), settings.table, names(), "there is no table")
     if not problems:
         _check_spaces(settings, read, shelves, catalog, describe, problems)
     read.fields["search"] = settings

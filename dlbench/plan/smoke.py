@@ -2,6 +2,7 @@
 
 from dlbench.plan.merge import BUDGETS
 from dlbench.schema.base import Json
+from dlbench.schema.search import SearchBudget, SearchSettings
 from dlbench.schema.suite import ModelEntry, Suite, TaskEntry
 
 STEPS = 3
@@ -9,11 +10,15 @@ BATCH = 8
 QUICK = {"rounds": 1, "threads": 1, "limit_s": 0.02}
 """Of cost jobs only whether they can be done matters."""
 COST_BATCH = 2
+CANDIDATES = 2
+"""Of each study."""
 LEFT_OUT = (*BUDGETS, "batch_size", "target", "stop_at_target", "evaluate_every", "patience")
 
 
 def smoke(suite: Suite) -> Suite:
-    """The same suite with one seed, three small steps, one cost round; of what varies, the planner takes the first."""
+    """The same suite with one seed, three small steps, one cost round, two candidates a study; of what varies, the
+    planner takes the first.
+    """
     small = suite.cost and min(COST_BATCH, *suite.cost.batch_sizes)
     cost = suite.cost and suite.cost.model_copy(update={**QUICK, "batch_sizes": (small,)})
     return suite.model_copy(
@@ -25,8 +30,17 @@ def smoke(suite: Suite) -> Suite:
             "seeds": suite.seeds[:1],
             "cost": cost,
             "budget_s": None,
+            "search": suite.search and _search(suite.search),
         }
     )
+
+
+def _search(search: SearchSettings) -> SearchSettings:
+    few = {"seeds": search.seeds[:1], "studies": search.studies[:1], "warm_start": (), "table": None}
+    strategies = tuple(strategy.model_copy(update={"times": 1.0}) for strategy in search.strategies)
+    pruner = None if search.pruner is not None and search.pruner.name == "wilcoxon" else search.pruner
+    budget = SearchBudget(trials=CANDIDATES)
+    return search.model_copy(update={**few, "strategies": strategies, "pruner": pruner, "budget": budget})
 
 
 def _task(task: TaskEntry) -> TaskEntry:

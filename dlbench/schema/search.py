@@ -121,3 +121,8 @@ class SearchSettings(Value):
     warm_start: tuple[str, ...] = ()
     winners: int = Field(1, ge=0, le=100)
     table: str | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether several studies of a task stand against each other."""
+        return len(self.strategies) > 1 or len(self.studies) > 1
