@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from dlbench.catalog import SHELVES, SINGULAR, Catalog, Shelf
 from dlbench.plan.ask import Ask
+from dlbench.plan.searchschema import search_schema
 from dlbench.schema.base import Json
 from dlbench.schema.suite import CostSettings, Device, Name, Precision, ReportSettings
 from dlbench.schema.train import TrainSettings
@@ -79,7 +80,7 @@ class _Maker:
             },
             "budget": {**_DURATION, "description": "Longest time of the whole run, such as 10m; the rest is trimmed."},
             "timeout": {**_DURATION, "description": "Longest time of one job."},
-            "search": {"type": "object", "description": "Makes the suite a study."},
+            "search": search_schema(vary, self._catalog.names("strategies")),
             "plugins": {
                 "type": "object",
                 "properties": {shelf: _list_of({"type": "string"}, f"Files with {shelf}.") for shelf in SHELVES},

@@ -1,4 +1,4 @@
-"""One answer of a strategy that needs torch: its study is brought back from what was asked and told, then it is asked."""
+"""One answer of a strategy that needs torch: its study is brought back from its history, then it is asked."""
 
 from typing import Any
 

@@ -48,7 +48,11 @@ SHELF: dict[tuple[str, str], dict[str, Any]] = {
     ("datasets", "words"): {"params": Drawing, "tasks": ["sorting"], "files": []},
     ("datasets", "digits"): {"params": Digits, "tasks": ["sorting"], "files": []},
     ("datasets", "shapes"): {"params": Drawing, "tasks": ["drawing"], "files": []},
-    ("models", "net"): {"params": Net, "presets": {"net2": {"layers": 2}, "small": {"hidden_size": 8}}},
+    ("models", "net"): {
+        "params": Net,
+        "presets": {"net2": {"layers": 2}, "small": {"hidden_size": 8}},
+        "space": {"layers": {"low": 1, "high": 4}, "pooling": ["last", "mean"]},
+    },
     ("models", "wide"): {"params": Net, "presets": {}},
     ("models", "attention"): {"params": Attention, "presets": {}},
     ("models", "painter"): {"params": Drawing, "presets": {}},
@@ -105,3 +109,7 @@ class FakeDescribe:
         draws = request["task"]["name"] == "drawing"
         offers = "vector → image" if draws else "tokens → tokens"
         return {"accepts": (request["model"]["name"] == "painter") == draws, "offers": offers}
+
+    def _space(self, request: dict[str, Any]) -> dict[str, Any]:
+        module = SHELF.get(("models", request["name"])) or {}
+        return {"space": module.get("space", {})}

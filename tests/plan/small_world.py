@@ -1,4 +1,4 @@
-"""A world in which candidates are worth what a formula says: jobs that end at once, and a store that outlives a kill."""
+"""A world in which candidates are worth what a formula says: jobs end at once, what is written outlives a kill."""
 
 import math
 import random

@@ -18,6 +18,7 @@ from dlbench.executors._warm import Warm
 from dlbench.jobdir import JobDir
 from dlbench.run.estimate import Estimator
 from dlbench.run.loop import Loop, Outcome, RunOptions
+from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
 from dlbench.schema.train import TrainSettings
 from dlbench.store.folder import Store
@@ -130,10 +131,73 @@ def test_what_is_made_again(bench: Bench, before: str, again: bool, with_retry: 
         assert [attempt for _, attempt in outcome.made] == ([2] if with_retry else [])
 
 
-def test_a_pruned_candidate_stays_pruned_in_its_study(bench: Bench) -> None:
-    candidate = entry().model_copy(update={"study": "s"})
-    bench.keep(candidate, "pruned")
-    assert bench.run([candidate])[0].statuses() == ["pruned"]
+class Stopping(Listed):
+    """A study that stops its jobs at an epoch, and remembers what was reported."""
+
+    def __init__(self, entries: Sequence[Entry], at: float) -> None:
+        super().__init__(entries)
+        self.at = at
+        self.heard: list[tuple[str, float]] = []
+
+    def report(self, entry: Entry, event: Event) -> bool:
+        self.heard.append((entry.label, event.epoch or 0))
+        return (event.epoch or 0) < self.at
+
+
+def study_run(bench: Bench, entries: Sequence[Entry], at: float, **options: Any) -> tuple[Stopping, Outcome]:
+    source = Stopping([entry.model_copy(update={"study": "s"}) for entry in entries], at)
+    loop = Loop(source, bench.store, local.build(bench.warm), RunOptions(entries=entries, **options), Heard())
+    return source, loop.run()
+
+
+def test_a_study_is_asked_after_each_validation_and_stops_a_job(bench: Bench) -> None:
+    source, outcome = study_run(bench, [entry("validate", epochs=5)], at=3)
+    assert source.statuses() == ["pruned"]
+    assert sorted({epoch for _, epoch in source.heard}) == [1, 2, 3]
+    assert outcome.counts == {"pruned": 1}
+    assert not any(outcome.wanting.values())
+
+
+def test_a_job_whose_study_lets_it_go_on_ends_well(bench: Bench) -> None:
+    source, _ = study_run(bench, [entry("validate", epochs=3)], at=99)
+    assert source.statuses() == ["ok"]
+    assert [epoch for _, epoch in source.heard][:3] == [1, 2, 3]
+
+
+def test_a_pruned_record_stands_only_where_the_study_stops_it_too(bench: Bench) -> None:
+    jobs = [entry("validate", epochs=4)]
+    assert study_run(bench, jobs, at=2)[0].statuses() == ["pruned"]
+    source, outcome = study_run(bench, jobs, at=2)
+    assert (source.statuses(), outcome.made, outcome.cached) == (["pruned"], (), 1)
+    source, outcome = study_run(bench, jobs, at=99)  # another study would have let it go on
+    assert source.statuses() == ["ok"]
+    assert len(outcome.made) == 1
+    assert bench.run(jobs)[0].statuses() == ["ok"]
+
+
+def test_a_finished_job_reports_its_curve_to_the_study_that_finds_it(bench: Bench) -> None:
+    jobs = [entry("validate", epochs=4)]
+    assert bench.run(jobs)[0].statuses() == ["ok"]
+    source, outcome = study_run(bench, jobs, at=2)
+    assert outcome.made == ()
+    assert [epoch for _, epoch in source.heard] == [1, 2, 3, 4]
+
+
+def test_a_waiting_question_does_not_keep_an_interrupted_run(bench: Bench) -> None:
+    """Whoever asks while the run is being stopped is told to stop, and counts as interrupted, not as pruned."""
+
+    class Interrupting(Stopping):
+        def report(self, entry: Entry, event: Event) -> bool:
+            loop.interrupt()
+            return True
+
+    source = Interrupting([entry("validate", epochs=50).model_copy(update={"study": "s"})], at=99)
+    loop = Loop(source, bench.store, local.build(bench.warm), RunOptions(grace_s=20), Heard())
+    began = time.monotonic()
+    outcome = loop.run()
+    assert outcome.interrupted
+    assert outcome.counts == {"interrupted": 1}
+    assert time.monotonic() - began < 15
 
 
 def test_entries_that_the_plan_skips_are_passed_over(bench: Bench) -> None:

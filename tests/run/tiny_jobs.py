@@ -22,6 +22,7 @@ from dlbench.schema.job import CostPoint, DatasetRef, Entry, Job, ModelRef, Task
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Record, RecordDataset, RecordPrecision, Status
 from dlbench.schema.train import TrainSettings
+from dlbench.worker import question
 from dlbench.worker.lock import machine_lock
 
 TINY = {"work": "tiny_jobs:work", "describe": "tiny_jobs:describe", "check": "tiny_jobs:check"}
@@ -168,6 +169,11 @@ def _do(jobdir: JobDir, do: str, seconds: float = 60.0, **rest: Any) -> Status:
         sys.exit(3)
     elif do == "raise":
         raise ValueError("out of luck")
+    elif do == "validate":
+        for epoch in range(1, rest["epochs"] + 1):
+            jobdir.tell("metrics", step=10 * epoch, epoch=epoch, values={"val_loss": 1 / epoch})
+            if jobdir.work().asks and epoch < rest["epochs"] and question.ask() is False:
+                return "interrupted" if jobdir.asked_to_stop() else "pruned"
     elif do == "environment":
         (jobdir.path / "environment.json").write_text(json.dumps(dict(os.environ)))
     return "failed" if do == "fail" else "ok"
