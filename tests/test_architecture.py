@@ -33,7 +33,7 @@ ROOMS = {
     "jinja2": {"report"},
     "vl_convert": {"report"},
     "pandas": {"analyze", "report", "sections"},
-    "scipy": {"analyze", "report"},
+    "scipy": {"analyze", "report", "strategies"},
     "typer": {"cli"},
     "rich": {"cli"},
     "ray": {"executors"},
