@@ -145,15 +145,17 @@ class Shelf:
         path = self._index.path
         try:
             lines, anew = self._index.news()
-            fresh = [Entry.model_validate_json(line) for line in lines]
+            if anew:
+                self.entries, self.studies = {}, {}
+            for line in lines:
+                self._take(Entry.model_validate_json(line))
         except (ValidationError, OSError) as error:
             raise StoreError(f"{path}: {why_unreadable(path, error)} `dlbench run` writes it anew.") from error
-        if anew:
-            self.entries, self.studies = {}, {}
-        for entry in fresh:
-            self.entries.setdefault(entry.job.id, entry)
-            if entry.study is not None and entry.study not in self.studies:
-                self.studies[entry.study] = StudyLog(self.store.root / "studies" / entry.study)
+
+    def _take(self, entry: Entry) -> None:
+        self.entries.setdefault(entry.job.id, entry)
+        if entry.study is not None and entry.study not in self.studies:
+            self.studies[entry.study] = StudyLog(self.store.root / "studies" / entry.study)
 
     def _at(self, t: float | None) -> Invocation | None:
         """The invocation in which something happened at a time; the first, if none had begun then."""

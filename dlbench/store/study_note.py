@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from dlbench.schema.base import Json
 from dlbench.schema.search import Constraint, SearchBudget
 from dlbench.schema.space import Axis
 from dlbench.schema.study import Study, Trial
@@ -15,7 +16,7 @@ MOST_REASONS = 3
 
 def note(study: Study, went: Sequence[Mark]) -> str:
     """The page of a study's run, in Markdown; `went` are its marks."""
-    return "\n\n".join(filter(None, (_lead(study, went), _best(study, went), _searched(study), _reasons(study))))
+    return "\n\n".join(filter(None, (_lead(study, went), _front(study, went), _searched(study), _reasons(study))))
 
 
 def axis_text(axis: Axis) -> str:
@@ -55,29 +56,19 @@ def _lead(study: Study, went: Sequence[Mark]) -> str:
     if not front:
         best = "**No candidate has a score yet.**"
     elif len(study.head.objectives) > 1:
-        shown = f"; the first {MOST_OF_A_FRONT} are below" if len(front) > MOST_OF_A_FRONT else ""
-        best = f"**{len(front)} candidates that no other beats in everything**{shown}."
+        best = f"**{len(front)} so far that no other beats in everything**"
+        best += f"; the first {MOST_OF_A_FRONT} are below." if len(front) > MOST_OF_A_FRONT else "."
     else:
-        best = f"**Best so far: #{front[0].number}**, {_scores(study, front[0])}."
+        best = f"**Best so far: #{front[0].number}**, {_described(study, front[0])}."
     count = len(study.distinct)
-    return f"{best} {count} candidate{'' if count == 1 else 's'}: {states_text(study) or 'none yet'}."
+    return f"{best}\n\n{count} candidate{'' if count == 1 else 's'}: {states_text(study) or 'none yet'}."
 
 
-def _best(study: Study, went: Sequence[Mark]) -> str:
-    front = went[-1].front[:MOST_OF_A_FRONT] if went else ()
-    if not front:
+def _front(study: Study, went: Sequence[Mark]) -> str:
+    """With several objectives, the best by the first of them."""
+    if len(study.head.objectives) < 2 or not went:
         return ""
-    objectives = [objective_name(one) for one in study.head.objectives]
-    axes = [axis.name for axis in study.head.space.axes if any(axis.name in trial.point for trial in front)]
-    rows = [
-        [
-            f"#{trial.number}",
-            *(f"{value:.6g}" for value in (trial.told.values if trial.told else None) or ()),
-            *(word(trial.point[axis]) if axis in trial.point else "" for axis in axes),
-        ]
-        for trial in front
-    ]
-    return _table(["candidate", *objectives, *axes], rows)
+    return _list(f"#{trial.number}: {_described(study, trial)}" for trial in went[-1].front[:MOST_OF_A_FRONT])
 
 
 def _searched(study: Study) -> str:
@@ -92,8 +83,8 @@ def _searched(study: Study) -> str:
         f"until {budget_text(head.budget, head.strategy.times)}",
         f"each candidate with seed{'s' if len(head.seeds) > 1 else ''} {', '.join(map(str, head.seeds))}",
     ]
-    axes = [[axis.name, axis_text(axis)] for axis in head.space.axes]
-    return f"{', '.join(filter(None, words))}:\n\n{_table(['axis', 'values'], axes)}"
+    axes = _list(f"{axis.name}: {axis_text(axis)}" for axis in head.space.axes)
+    return f"{', '.join(filter(None, words))}:\n\n{axes}"
 
 
 def _bound(constraint: Constraint) -> str:
@@ -109,18 +100,22 @@ def _reasons(study: Study) -> str:
     )
     if not reasons:
         return ""
-    lines = [f"- {count} {reason}" for reason, count in reasons.most_common(MOST_REASONS)]
+    lines = [f"{count} {reason}" for reason, count in reasons.most_common(MOST_REASONS)]
     left = len(reasons) - MOST_REASONS
-    return "Without a score:\n\n" + "\n".join([*lines, *([f"- and {left} more reasons"] if left > 0 else [])])
+    return f"Without a score:\n\n{_list([*lines, *([f'{left} more reasons'] if left > 0 else [])])}"
 
 
-def _scores(study: Study, trial: Trial) -> str:
+def _described(study: Study, trial: Trial) -> str:
+    """`val_accuracy 0.9123, with train.lr 0.003162, model.layers 2`."""
     values = (trial.told.values if trial.told else None) or ()
-    return ", ".join(
-        f"{objective_name(one)} {value:.6g}" for one, value in zip(study.head.objectives, values, strict=False)
-    )
+    scores = [f"{objective_name(one)} {value:.6g}" for one, value in zip(study.head.objectives, values, strict=False)]
+    axes = [f"{name} {_short(value)}" for name, value in trial.point.items()]
+    return f"{', '.join(scores)}, with {', '.join(axes)}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+def _short(value: Json) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else word(value)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)  # MLflow draws tables without gaps between columns

@@ -80,9 +80,9 @@ def test_a_study_stands_below_its_invocation_and_candidates_below_the_study(stor
     assert tags["dlbench.states"] == "3 ok, 1 failed"
     assert tags["dlbench.budget"] == "8 trials"
     note = tags["mlflow.note.content"]
-    assert "**Best so far: #2**, val_accuracy 0.9." in note
-    assert "| train.lr | 0.0001 … 0.1 (log) |" in note
-    assert "| model.dropout | 0.0 … 0.5 (step 0.1) where model.layers is 2 or 4 |" in note
+    assert "**Best so far: #2**, val_accuracy 0.9, with train.lr 0.0631, model.layers 1." in note
+    assert "- train.lr: 0.0001 … 0.1 (log)" in note
+    assert "- model.dropout: 0.0 … 0.5 (step 0.1) where model.layers is 2 or 4" in note
     assert "- 1 failed: out of memory" in note
     assert run.data.params["strategy.startup"] == "4"
     assert run.data.params["axis.model.layers"] == "{1, 2, 4}"
@@ -160,7 +160,7 @@ def test_several_objectives_repeats_helpers_and_constraints(store: Store, uri: s
     assert _history(uri, run, "candidate/parameters") == [(1, 50.0), (2, 50.0), (3, 50.0), (4, 200.0)]
     assert _history(uri, run, "epochs")[-1] == (4, 20.0)  # the helper's were charged, too
     assert run.data.tags["dlbench.best"] == "#2, #0"
-    assert "| #2 | 0.9 | 3 |" in run.data.tags["mlflow.note.content"]
+    assert "- #2: val_accuracy 0.9, infer_latency_p50_ms b1 3, with" in run.data.tags["mlflow.note.content"]
 
 
 def test_a_study_is_followed_while_it_goes_on(store: Store, uri: str) -> None:
