@@ -1,8 +1,8 @@
 """Do shared weights order architectures as their own weights do? Rank correlations of the two scores.
 
 A one-shot strategy's helper leaves scores of architectures under shared weights in its outputs (`shared`: a list of
-`{edge: operation, …, "score": number}`, more is better); the same architectures' own scores are those of candidates in
-any study of the task.
+`{edge: operation, …, "score": number}`, the task's own score); the same architectures' own scores are those of
+candidates in any study of the task.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Agreement:
 
     Attributes:
         names: of each pair, its operations.
-        shared: score under shared weights; more is better.
+        shared: score under shared weights, the task's own.
         own: mean objective of the architecture, as it was measured.
     """
 
@@ -57,8 +57,12 @@ class Agreement:
         return len(self.own)
 
 
-def agreements(group: StudyGroup) -> tuple[Agreement, ...]:
-    """One for each study whose helpers scored architectures that other candidates trained."""
+def agreements(group: StudyGroup, *, higher: bool = True) -> tuple[Agreement, ...]:
+    """One for each study whose helpers scored architectures that other candidates trained.
+
+    Args:
+        higher: whether more of the score under shared weights, the task's own, is better.
+    """
     found = []
     for study in group.studies:
         scores = _shared(study)
@@ -69,7 +73,7 @@ def agreements(group: StudyGroup) -> tuple[Agreement, ...]:
             continue
         shared = tuple(scores[key][1] for key in keys)
         values = tuple(own[key] for key in keys)
-        sign = 1.0 if group.goal.better == "higher" else -1.0
+        sign = 1.0 if (group.goal.better == "higher") == higher else -1.0
         names = tuple(", ".join(f"{edge} {scores[key][0].get(edge)}" for edge in edges) for key in keys)
         found.append(Agreement(study, names, shared, values, *correlations(shared, [sign * v for v in values])))
     return tuple(found)
@@ -91,7 +95,8 @@ def _shared(study: Study) -> dict[str, tuple[dict[str, Json], float]]:
 def _own(group: StudyGroup, edges: Sequence[str]) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for candidate in group.ranked:
-        architecture = {edge: candidate.point[f"model.{edge}"] for edge in edges if f"model.{edge}" in candidate.point}
+        point = {axis.rpartition("/")[2]: value for axis, value in candidate.point.items()}
+        architecture = {edge: point[f"model.{edge}"] for edge in edges if f"model.{edge}" in point}
         if len(architecture) == len(edges) and candidate.value is not None:
             found.setdefault(canonical(architecture), []).append(candidate.value)
     return {key: fmean(values) for key, values in found.items()}

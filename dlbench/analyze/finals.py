@@ -87,7 +87,7 @@ def realises(point: Point, job: Job) -> bool:
         "dataset": job.dataset.params,
     }
     for axis, value in point.items():
-        head, _, name = axis.partition(".")
+        head, _, name = axis.rpartition("/")[2].partition(".")
         if axis == "precision" and value != job.precision:
             return False
         if name and head in parts and _plain(parts[head].get(name)) != _plain(value):

@@ -40,6 +40,7 @@ def results(
         for line in unreadable(folder):
             warn(line)
         return
+    from dlbench.cli.best import line as study_line
     from dlbench.cli.report import load
 
     found = load(folder, name)
@@ -52,6 +53,8 @@ def results(
     console = out()
     for arena in found.arenas:
         console.print(table(found, arena))
+    for study in found.studies:
+        console.print(study_line(study))
     missing = sum(result.status == "missing" for result in found.results)
     if missing:
         say(f"{missing} jobs have not run yet: dlbench run goes on with them")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlbench.cli.console import as_json, data, out
-from dlbench.cli.options import Json, Mirror, Offline, Unofficial
+from dlbench.cli.options import STORE, Json, Mirror, Offline, Store, Unofficial
 from dlbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def list_shelf(
 
 
 def show(
-    kind: Annotated[str, typer.Argument(help="model, task, dataset, meter, …")],
-    name: Annotated[str, typer.Argument(help="A name from `dlbench list`.")],
+    kind: Annotated[str, typer.Argument(help="model, task, dataset, meter, …; or best: what a search found.")],
+    name: Annotated[str, typer.Argument(help="A name from `dlbench list`; for best a suite.")],
     settings: Annotated[
         list[str] | None, typer.Argument(help="For a model: parameters, preset=NAME.", metavar="KEY=VALUE")
     ] = None,
@@ -52,15 +52,26 @@ def show(
     mirror: Mirror = None,
     offline: Offline = False,
     unofficial: Unofficial = False,
+    yaml: Annotated[bool, typer.Option("--yaml", help="For best: a suite with the values that were found.")] = False,
+    store: Store = STORE,
     json: Json = False,
 ) -> None:
-    """Show one model (its size and price in operations), task, dataset, …"""
+    """Show one model (its size and price in operations), task, dataset, …, or the best that a search found."""
+    if kind == "best":
+        from dlbench.cli.best import show_best
+
+        if settings or dataset:
+            raise UsageError(f"`show best {name}` takes no settings and no dataset")
+        show_best(name, store, json=json, yaml=yaml)
+        return
+    if yaml:
+        raise UsageError("only `dlbench show best SUITE` can be a suite (--yaml)")
     from dlbench.catalog import SINGULAR, Catalog, did_you_mean
     from dlbench.cli.wiring import answered, data_options, describing, parse_assignments
 
     shelf = next((plural for plural, singular in SINGULAR.items() if kind in (singular, plural)), None)
     if shelf is None:
-        known = list(SINGULAR.values())
+        known = [*SINGULAR.values(), "best"]
         raise UsageError(f"there is no kind {kind!r}.{did_you_mean(kind, known)} There are {', '.join(known)}.")
     if settings and shelf != "models":
         raise UsageError(f"only a model takes settings; {kind} {name!r} was given {' '.join(settings)}")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dlbench.analyze.agreement import Agreement, Correlation, agreements
-from dlbench.analyze.quantities import listed, times
+from dlbench.analyze.quantities import format_of, listed, times
 from dlbench.analyze.regret import By, Reach, baseline, best_so_far, reaches, target
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import StudyGroup
@@ -173,7 +173,8 @@ def _ratio(value: float | None, low: float | None = None, high: float | None = N
 
 def _shared(results: Results, group: StudyGroup) -> list[Block]:
     """Scores under shared weights against own ones, and their rank correlations."""
-    found = agreements(group)
+    score = next((a.score for a in results.arenas if a.dataset == group.studies[0].head.dataset and a.score), None)
+    found = agreements(group, higher=score is None or score.better != "lower")
     if not found:
         return []
     blocks: list[Block] = [Heading(text="What shared weights know")]
@@ -191,7 +192,7 @@ def _shared(results: Results, group: StudyGroup) -> list[Block]:
             "In brackets 95 % bootstrap intervals over architectures.",
         )
     )
-    figure = _scatter(results, group, found)
+    figure = _scatter(results, group, found, format_of(score.unit) if score is not None else "number")
     return blocks if figure is None else [*blocks, figure]
 
 
@@ -204,22 +205,22 @@ def _correlation(found: Correlation | None) -> Cell:
     return Cell(value=found.value, text=text.replace("-", "−"))
 
 
-def _scatter(results: Results, group: StudyGroup, found: tuple[Agreement, ...]) -> Figure | None:
+def _scatter(results: Results, group: StudyGroup, found: tuple[Agreement, ...], shared: str) -> Figure | None:
     rows = [
-        {"model": _search.series_of(group, one.study), "shared": shared, "value": own, "name": name}
+        {"model": _search.series_of(group, one.study), "shared": score, "value": own, "name": name}
         for one in found
-        for name, shared, own in zip(one.names, one.shared, one.own, strict=True)
+        for name, score, own in zip(one.names, one.shared, one.own, strict=True)
     ]
     if len(rows) < 2:
         return None
     rows, note = _search.thinned(rows)
     shown = list(dict.fromkeys(str(row["model"]) for row in rows))
     format, name = _search.format_of_metric(results, group.goal.metric), _search.words(group.goal.metric)
-    x = _charts.measure("shared", "Score under shared weights", format)
+    x = _charts.measure("shared", "Score under shared weights", shared)
     y = _search.axis_of([float(str(row["value"])) for row in rows], _search.capital(name), format)
     tip = [
         _charts.tooltip("name", "architecture"),
-        _charts.tooltip("shared", "shared", _charts.tooltip_format(format)),
+        _charts.tooltip("shared", "shared", _charts.tooltip_format(shared)),
         _charts.tooltip("value", name, _charts.tooltip_format(format)),
     ]
     domain = tuple(shown) if len(shown) > 1 else _search.domain(results, shown)
@@ -231,8 +232,8 @@ def _scatter(results: Results, group: StudyGroup, found: tuple[Agreement, ...]) 
         title=f"Own against shared weights on {group.title}",
         alt=f"Scatter plot of {len(rows)} architectures: {name} with their own weights against their score under "
         f"shared weights." + (f" Kendall's tau-b is {listed(taus)}." if taus else ""),
-        caption=f"A point is an architecture that has both scores. On a rising line shared weights order as own ones "
-        f"do.{note}",
+        caption=f"A point is an architecture that has both scores. Shared weights order as own ones do where points "
+        f"lie on a line from the worst to the best corner.{note}",
         spec=_charts.chart(
             rows,
             [

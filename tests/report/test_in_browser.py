@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from poison import poisoned
+from studies import arena_results, recipe_results
 from synthetic import suite
 from synthetic_news import news
 
@@ -24,11 +25,16 @@ FLAGS = (
 
 @pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
-@pytest.mark.parametrize("kind", ["news", "poisoned"])
+@pytest.mark.parametrize("kind", ["news", "poisoned", "search", "arena"])
 def test_every_chart_is_drawn(kind: str, tmp_path: Path) -> None:
     assert BROWSER is not None
-    results = news(tmp_path / "jobs") if kind == "news" else poisoned()
-    index = build_report(Results(suite(), results), tmp_path / "report")
+    made = {
+        "news": lambda: Results(suite(), news(tmp_path / "jobs")),
+        "poisoned": lambda: Results(suite(), poisoned()),
+        "search": recipe_results,
+        "arena": lambda: arena_results(3),
+    }
+    index = build_report(made[kind](), tmp_path / "report")
     done = subprocess.run(
         [BROWSER, *FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", index.as_uri()],
         capture_output=True,

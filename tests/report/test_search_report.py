@@ -1,0 +1,71 @@
+"""Reports of suites with searches: complete, escaped, quick with many candidates, and light without any."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from studies import arena_results, cases, recipe_results, recipe_study
+from synthetic import quality, suite
+
+from dlbench.analyze.results import Results
+from dlbench.report import figures
+from dlbench.report.build import build_report
+
+ANCHORS = ("search", "search-history", "search-importance", "search-candidates", "search-slices")
+
+
+def test_a_report_shows_what_a_study_found(tmp_path: Path) -> None:
+    build_report(recipe_results(), tmp_path)
+    page, text = (tmp_path / "index.html").read_text(), (tmp_path / "report.md").read_text()
+    for anchor in (*ANCHORS, "search-front"):
+        assert f'<section id="{anchor}"' in page
+    assert "search-arena" not in page
+    assert "tpe tried 60 candidates (41 finished, 9 pruned, 8 infeasible and 2 failed)" in text
+    assert "better than lstm (88.2 %)" in text
+    assert "Failures and gaps" not in text
+    assert "Candidates without a result" in text
+    assert len(list((tmp_path / "figures").glob("search_*.svg"))) >= 9
+
+
+def test_a_report_compares_strategies(tmp_path: Path) -> None:
+    build_report(arena_results(3), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "4 strategies" not in text
+    assert "5 strategies tried 125 different candidates in 13 studies (every one that there is)" in text
+    for label in ("random-2x", "evolution", "darts"):
+        assert f"To reach the best 2 % on ag_news, {label}" in text
+    assert "Kendall tau-b" in text
+    assert (tmp_path / "figures" / "search_shared_ag-news.svg").exists()
+
+
+@pytest.mark.parametrize("name", ["not begun", "none ok", "half", "odd names", "no default"])
+def test_any_search_has_a_report(name: str, tmp_path: Path) -> None:
+    index = build_report(cases()[name], tmp_path)
+    page = index.read_text()
+    assert "<b>x|y</b>" not in page
+    assert "&lt;b&gt;x|y&lt;/b&gt;" in page or name != "odd names"
+
+
+def test_five_thousand_candidates_are_quick_and_small(tmp_path: Path) -> None:
+    results = Results(suite(), quality("lstm", [0.9] * 5), [recipe_study(5000)])
+    figures.scripts()  # in the cache after the first report on a machine
+    began = time.perf_counter()
+    index = build_report(results, tmp_path)
+    seconds = time.perf_counter() - began
+    assert seconds < 20, f"{seconds:.1f} s; 3 s are expected of an idle machine"
+    assert index.stat().st_size < 4e6
+    assert "2,000 are drawn" in (tmp_path / "report.md").read_text()
+
+
+def test_a_report_without_a_study_never_imports_optuna(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from synthetic import quality, suite\n"
+        "from dlbench.analyze.results import Results; from dlbench.report.build import build_report\n"
+        f"build_report(Results(suite(), quality('a', [0.9, 0.8])), Path({str(tmp_path)!r}))\n"
+        "print('optuna' in sys.modules)"
+    )
+    here = str(Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
