@@ -68,6 +68,7 @@ class Ending:
             code=code(),
             started_at=started_at,
         )
+        self.grew = False  # a study went on, be it by what was there before
         self.uri = tracking_uri(Path.cwd())
         self.mirror: Mirror | None = None
         if mirrored and available() and (news or pending_count(store, self.uri, [suite.name])):
@@ -96,7 +97,7 @@ class Ending:
     def _keep(self, **changes: object) -> None:
         """Change the invocation on disk; one that made nothing leaves no trace."""
         self.invocation = self.invocation.model_copy(update=changes)
-        if self.invocation.made:
+        if self.invocation.made or self.grew:
             self.store.write_invocation(self.invocation)
 
     def close(self, outcome: "Outcome", how: Closing) -> None:

@@ -206,6 +206,7 @@ def _run(
             with interruptible(interrupt) as heard:
                 outcome = loop.run()
         if studies is not None:
+            ending.grew = studies.grew
             store.write_suite(todo.plan.suite, studies.entries)
         if outcome.trimmed:
             store.write_suite(todo.plan.suite, _trimmed(todo.plan, outcome))

@@ -1,6 +1,6 @@
 """From a planned suite with a `search:` to its studies, ready to run: spaces, strategies, pruners, logs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +156,9 @@ class Searching:
         """
         return Source(self, store, earlier, know)
 
-    def search(self, candidates: Candidates, head: StudyHead, store: Store) -> Search:
+    def search(
+        self, candidates: Candidates, head: StudyHead, store: Store, log: Callable[[str, StudyEvent], None]
+    ) -> Search:
         """One study, brought to where its log ends."""
         write_head(store, head)
         return Search(
@@ -164,7 +166,7 @@ class Searching:
             self._strategy(head),
             _judge(head),
             candidates,
-            lambda event: log(store, head.id, event),
+            lambda event: log(head.id, event),
             self._past(head),
             warm_points(head, [s for name in self.settings.warm_start for s in studies(store, name)]),
         )
@@ -184,19 +186,25 @@ class Source(Studies):
 
     Attributes:
         entries: every job that was named, now or in an earlier run.
+        grew: whether any study has gone on.
     """
 
     def __init__(self, searching: Searching, store: Store, earlier: Sequence[Entry], know: Know) -> None:
         self._searching, self._store, self._earlier, self._know = searching, store, earlier, know
         self._candidates = {head.id: candidates for candidates, head in searching.heads}
         self.entries = searching.known(earlier)
+        self.grew = False
         self._there = {(entry.study, entry.candidate, entry.job.id) for entry in self.entries}
         super().__init__(
-            [searching.search(candidates, head, store) for candidates, head in searching.heads],
+            [searching.search(candidates, head, store, self._log) for candidates, head in searching.heads],
             self._judged,
             self._add,
             searching.suite.budget_s,
         )
+
+    def _log(self, study: str, event: StudyEvent) -> None:
+        self.grew = True
+        log(self._store, study, event)
 
     def _judged(self, ended: Sequence[Study]) -> list[Entry]:
         pairs = [(self._candidates[study.head.id], study) for study in ended]

@@ -12,7 +12,7 @@ from dlbench.plan.merge import contenders
 from dlbench.plan.searching import COUNTED, MEASURED, TRAINED
 from dlbench.plan.space import MODEL, combination
 from dlbench.schema.job import Entry, Work
-from dlbench.schema.search import SearchSettings
+from dlbench.schema.search import Constraint, Objective, SearchSettings
 from dlbench.schema.space import Point
 from dlbench.schema.suite import CostSettings, Phase
 
@@ -42,7 +42,7 @@ class Candidates:
     roots: Mapping[str, Path | None]
 
     def __post_init__(self) -> None:
-        wanted = [*self.settings.objectives, *self.settings.constraints]
+        wanted: list[Objective | Constraint] = [*self.settings.objectives, *self.settings.constraints]
         names = {each.metric for each in wanted}
         self.counts = bool(names & set(COUNTED)) or self.settings.budget.flops is not None
         self.cost = self._cost({n for n in names if n.startswith(MEASURED) and n not in TRAINED})

@@ -74,7 +74,7 @@ class Resolver:
         describe: answers about the shelves and the machine.
         copy_of: which copy of a dataset is used.
         first_only: keep the first combination of each task and model that is not excluded, and no other.
-        ask_params: answers about parameters, when there are too many of them to be remembered (a search).
+        ask_params: answers about parameters of models, when there are too many to be remembered (a search).
 
     Attributes:
         here: machine, versions and devices, as `describe` answers.
@@ -129,9 +129,13 @@ class Resolver:
         return self._resolved([point])[0]
 
     def _resolved(self, points: Sequence[Point]) -> list[Contender]:
-        shelves: tuple[Shelf, ...] = ("tasks", "datasets", "models")
-        answers = iter(ask_once([self._ask_params(point, shelf) for point in points for shelf in shelves], self.params))
-        return [self._contender(point, *(self._complete(point, next(answers)) for _ in shelves)) for point in points]
+        asked = [self._ask_params(point, shelf) for point in points for shelf in ("tasks", "datasets")]
+        around = iter(ask_once(asked, self.describe))
+        models = ask_once([self._ask_params(point, "models") for point in points], self.params)
+        return [
+            self._contender(point, *(self._complete(point, answer) for answer in (next(around), next(around), model)))
+            for point, model in zip(points, models, strict=True)
+        ]
 
     def _combinations(self, task: TaskEntry, model: ModelEntry, dataset: DatasetEntry) -> Iterator[dict[str, Json]]:
         """The points of the grid for one model on one task; axes that these do not have are left out."""

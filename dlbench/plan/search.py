@@ -1,4 +1,4 @@
-"""One study: asks its strategy for candidates, hands out their jobs, judges, and tells the strategy what became of them.
+"""One study: asks its strategy for candidates, hands out their jobs, judges, tells the strategy what became of them.
 
 Everything that decides is written to the study's log before it has an effect, and everything can be brought back from
 there: the strategy is a pure function of what was asked and told, and each of its answers is seeded by the study's
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Protocol
+from typing import Any, Protocol
 
 from dlbench.contracts import Strategy
 from dlbench.errors import DlbenchError
@@ -38,7 +38,7 @@ class Judge(Protocol):
     def begin(self, number: int) -> None:
         """A candidate has its number."""
 
-    def report(self, number: int, step: int, value: object) -> bool:
+    def report(self, number: int, step: int, value: Any, /) -> bool:
         """A candidate's value at a step: whether it should go on."""
 
     def end(self, number: int, state: State) -> None:
@@ -221,7 +221,9 @@ class Search:
             self._strategy.asked(number, point, seed)
             return point, "first"
         proposal = self._strategy.ask(number, seed)
-        return proposal and (proposal.point, "helper" if proposal.helper else "strategy")
+        if proposal is None:
+            return None
+        return proposal.point, "helper" if proposal.helper else "strategy"
 
     def _seed(self, number: int) -> int:
         """Of the answer to one question."""

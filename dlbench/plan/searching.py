@@ -235,6 +235,7 @@ def _strategy(spot: Spot, problems: Problems) -> StrategyEntry | None:
 def _pruner(spot: Spot, problems: Problems) -> PrunerEntry | None:
     value, known = spot.node.value, get_args(PrunerName)
     on = None
+    name: Json
     if isinstance(value, dict) and len(value) == 1:
         ((name, below),) = value.items()
         params = below.plain() or {}
@@ -252,7 +253,7 @@ def _pruner(spot: Spot, problems: Problems) -> PrunerEntry | None:
     if on is not None and not isinstance(on, str):
         expected(problems, spot.at(name, "on"), "the name of an objective, or pareto")
         return None
-    return PrunerEntry(name=name, params=params, on=on)  # type: ignore[arg-type]
+    return PrunerEntry(name=name, params=params, on=on)
 
 
 def _objectives(spot: Spot, problems: Problems) -> tuple[Objective, ...]:
@@ -286,7 +287,7 @@ def _objective(spot: Spot, problems: Problems) -> Objective | None:
         return None
     better = GOALS[str(goal)] if goal is not None else usual_direction(metric)
     size = given["batch_size"].node.value if "batch_size" in given else None
-    return Objective(metric=metric, better=better, batch_size=size)  # type: ignore[arg-type]
+    return Objective(metric=metric, better=better, batch_size=size)
 
 
 MEASURED = ("train_", "infer_", "decode_", "sample_")

@@ -101,9 +101,7 @@ OBJECTIVE: Schema = {
         },
     ]
 }
-BOUND = _closed(
-    "A bound.", {"at_most": NUMBER, "at_least": NUMBER, "batch_size": {"type": "integer", "minimum": 1}}
-)
+BOUND = _closed("A bound.", {"at_most": NUMBER, "at_least": NUMBER, "batch_size": {"type": "integer", "minimum": 1}})
 BUDGET = _closed(
     "Limits of a study: it ends at the first one.",
     {

@@ -54,7 +54,7 @@ class Axis(Value):
         if self.step is None:
             return (self.low,) if self.low == self.high else None
         steps = math.floor((self.high - self.low) / self.step + 1e-9)
-        return tuple(self.low + number * self.step for number in range(steps + 1))
+        return tuple(min(self.low + number * self.step, self.high) for number in range(steps + 1))  # rounding
 
     def holds(self, value: Json) -> bool:
         """Whether a value lies on the axis."""

@@ -45,17 +45,16 @@ def row(job: Job) -> dict[str, Any]:
     found: dict[str, Any] | None = read(job.table)["rows"].get(key(job))
     if found is None:
         raise Unsupported(
-            f"the table {job.table!r} holds no such training: task, data, model, train, precision and seed must be those "
-            f"of the suite that it was made of ({read(job.table)['about']['suite']})"
+            f"the table {job.table!r} holds no such training: task, data, model, train, precision and seed must be "
+            f"those of the suite that it was made of ({read(job.table)['about']['suite']})"
         )
     return found
 
 
 def key(job: Job | Record) -> str:
     """All that makes a training what it is, hashed; revisions and versions are in the table's `about`."""
-    record = isinstance(job, Record)
-    train: dict[str, Json] = dict(job.train) if record else job.train.model_dump(mode="json")
-    precision = job.precision.asked if record else job.precision
+    train: dict[str, Json] = job.train if isinstance(job, Record) else job.train.model_dump(mode="json")
+    precision = job.precision.asked if isinstance(job, Record) else job.precision
     parts = [
         [job.task.name, job.task.params],
         [job.dataset.name, job.dataset.params, job.dataset.digest],

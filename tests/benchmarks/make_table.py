@@ -1,7 +1,7 @@
 """Make a table of trainings (`dlbench.worker.table`) from the records of a suite that trained a whole space.
 
-    dlbench run suites/nas_exhaustive.yaml --store STORE
-    python tests/benchmarks/make_table.py STORE nas_exhaustive nas_digits
+dlbench run suites/nas_exhaustive.yaml --store STORE
+python tests/benchmarks/make_table.py STORE nas_exhaustive nas_digits
 """
 
 import argparse

@@ -249,6 +249,13 @@ def test_axes_that_wait_for_each_other_are_refused() -> None:
         space_of(SearchSettings(space=axes), [NET], {}, NOTHING)
 
 
+def test_steps_end_where_the_range_does() -> None:
+    axis = Axis(name="model.dropout", low=0.1, high=0.3, step=0.1)  # 0.1 + 2 * 0.1 is more than 0.3
+    assert axis.values is not None
+    assert len(axis.values) == 3
+    assert all(axis.holds(value) for value in axis.values)
+
+
 AXES = st.lists(
     st.one_of(
         st.builds(lambda n: tuple(range(n)), st.integers(1, 4)),
