@@ -7,7 +7,7 @@ Medians over study seeds stand with a distribution-free interval between two of 
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -109,11 +109,15 @@ class Target:
 class Reach:
     """Budget that a strategy needed to reach the target, over its studies; infinite where it did not.
 
+    Where random search did not get there, all that is known is that it needs more than it was given: ratios are then
+    upper bounds, with its whole budget in place of what it would need.
+
     Attributes:
         reached: how many of the studies did.
-        ratio: median epochs over those of random search; None without such a study, or where neither reached it.
+        ratio: median epochs over those of random search; None without such a study, or where neither got there.
         low: lower end of the 95 % bootstrap interval of the ratio over study seeds; likewise `high`.
         ratio_candidates: the same of candidates.
+        bound: whether the ratios are upper bounds, as random search did not get there in the median.
     """
 
     label: str
@@ -124,11 +128,14 @@ class Reach:
     low: float | None = None
     high: float | None = None
     ratio_candidates: float | None = None
+    bound: bool = False
 
     @property
     def half(self) -> bool | None:
         """Whether it needs at most half of random search's epochs; None if unknown."""
-        return None if self.ratio is None else self.ratio <= 0.5
+        if self.ratio is None or (self.bound and self.ratio > 0.5):
+            return None
+        return self.ratio <= 0.5
 
 
 def target(group: StudyGroup) -> Target | None:
@@ -153,29 +160,30 @@ def reaches(group: StudyGroup) -> tuple[Reach, ...]:
     goal, random = target(group), baseline(group)
     if goal is None:
         return ()
-    needed = {label: [_needed(study, goal) for study in group.of(label)] for label in group.searching}
+    needed = {label: np.array([_needed(s, goal) for s in group.of(label)]) for label in group.searching}
     lines = []
-    for label, budgets in needed.items():
-        candidates = summarise_rounds([one for one, _ in budgets])
-        epochs = summarise_rounds([two for _, two in budgets])
+    for label, ours in needed.items():
+        candidates, epochs = (summarise_rounds([float(one) for one in ours[:, place]]) for place in (0, 1))
         assert candidates is not None
         assert epochs is not None
-        line = Reach(label, sum(math.isfinite(one) for one, _ in budgets), candidates, epochs)
+        line = Reach(label, int(np.isfinite(ours[:, 0]).sum()), candidates, epochs)
         if random in needed and label != random:
-            ours, theirs = np.array(budgets), np.array(needed[random])
-            low, high = _ratio_interval(ours[:, 1], theirs[:, 1])
-            line = Reach(
-                label,
-                line.reached,
-                candidates,
-                epochs,
-                _ratio(ours[:, 1], theirs[:, 1]),
-                low,
-                high,
-                _ratio(ours[:, 0], theirs[:, 0]),
-            )
+            theirs = needed[random]
+            given = np.array([_given(study) for study in group.of(random)])
+            least = np.where(np.isfinite(theirs), theirs, given)
+            bound = bool(np.isinf(_median(theirs[:, 1])))
+            if not (bound and math.isinf(epochs.median)):
+                low, high = _ratio_interval(ours[:, 1], least[:, 1])
+                ratios = [_ratio(ours[:, place], least[:, place]) for place in (0, 1)]
+                line = replace(line, ratio=ratios[1], low=low, high=high, ratio_candidates=ratios[0], bound=bound)
         lines.append(line)
     return tuple(lines)
+
+
+def _given(study: Study) -> tuple[float, float]:
+    """(candidates, epochs) that a study has had."""
+    steps = history(study)
+    return (float(steps[-1].candidates), steps[-1].epochs) if steps else (0.0, 0.0)
 
 
 def _needed(study: Study, goal: Target) -> tuple[float, float]:
@@ -187,10 +195,12 @@ def _needed(study: Study, goal: Target) -> tuple[float, float]:
 
 
 def _ratio(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float | None:
-    a, b = (float(_medians(np.sort(side)[np.newaxis])[0]) for side in (ours, theirs))
-    if (math.isinf(a) and math.isinf(b)) or b == 0:
-        return None
-    return a / b
+    a, b = _median(ours), _median(theirs)
+    return None if b == 0 else a / b
+
+
+def _median(sample: NDArray[np.float64]) -> float:
+    return float(_medians(np.sort(sample)[np.newaxis])[0])
 
 
 def _ratio_interval(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[float | None, float | None]:
@@ -200,10 +210,9 @@ def _ratio_interval(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> t
     rng = np.random.default_rng(_SEED)
     drawn = [np.sort(rng.choice(side, (RESAMPLES, len(side))), axis=1) for side in (ours, theirs)]
     a, b = (_medians(side) for side in drawn)
-    known = np.isfinite(a) | np.isfinite(b)
-    if not known.any() or (b == 0).any():
+    if (b == 0).any():
         return None, None
-    ratios = np.sort(a[known] / b[known])
+    ratios = np.sort(a / b)
     low, high = (float(ratios[round(q * (len(ratios) - 1))]) for q in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return low, high
 

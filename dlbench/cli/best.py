@@ -59,16 +59,18 @@ def line(study: "Study") -> str:
 
     from dlbench.analyze.quantities import NO_VALUE, listed, quantity
     from dlbench.analyze.studies import objective, value_of
+    from dlbench.cli.quantities import count
 
     counts = Counter(trial.state for trial in study.distinct)
-    states = listed([f"{count} {state}" for state, count in counts.items()])
+    states = listed([f"{n} {state}" for state, n in counts.items()])
     best = study.best(1)
     value = value_of(best[0]) if best else None
     words = NO_VALUE if value is None else f"{objective(study).metric} {value:.4g} (number {best[0].number})"
     epochs = sum(trial.told.epochs for trial in study.trials if trial.told is not None)
+    tried = count(sum(counts.values()), "candidate")
     return (
         f"search on {study.head.dataset}, {study.head.strategy.label}, seed {study.head.seed}: "
-        f"{sum(counts.values())} candidates ({states or 'none yet'}), best {words}, {quantity(epochs, 'number')} epochs"
+        f"{tried} ({states or 'none yet'}), best {words}, {quantity(epochs, 'number')} epochs"
     )
 
 

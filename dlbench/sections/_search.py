@@ -115,6 +115,11 @@ def series_of(group: StudyGroup, study: Study) -> str:
     return f"{label}, seed {study.head.seed}" if len(group.of(label)) > 1 else label
 
 
+def first_alone(group: StudyGroup) -> str:
+    """A sentence that says that only the first of several objectives is looked at; empty for one."""
+    return " The first objective alone is looked at." if len(group.studies[0].head.objectives) > 1 else ""
+
+
 def number(value: Json) -> bool:
     """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -150,7 +155,7 @@ def drawn_range(values: Sequence[float], group: StudyGroup) -> list[float] | Non
     best, quarter, worst = ordered[0], ordered[(3 * len(ordered)) // 4], ordered[-1]
     if abs(worst - best) <= 4 * abs(quarter - best) or quarter == best:
         return None
-    edge = best + 1.6 * (quarter - best)
+    edge = best + 2.5 * (quarter - best)
     margin = 0.06 * abs(edge - best)
     return [min(best, edge) - margin, max(best, edge) + margin]
 

@@ -7,17 +7,14 @@ from dlbench.analyze.contenders import canonical
 from dlbench.analyze.finals import Final, estimate, finals
 from dlbench.analyze.quantities import listed, quantity, with_margin
 from dlbench.analyze.results import Results
-from dlbench.analyze.studies import Candidate, StudyGroup, spent, value_of
+from dlbench.analyze.studies import StudyGroup, spent, value_of
 from dlbench.analyze.summary import Summary, summarise
 from dlbench.schema.blocks import Block, Cell, Column, Section, Table, Text
 from dlbench.schema.study import State, Study
 from dlbench.sections import _search
+from dlbench.sections._best_candidates import best_candidates
 
 POSITION = 11
-TOP = 10
-"""Candidates in the table."""
-MOST_AXES = 8
-"""Axes with a column of their own; more share one."""
 Finals = Mapping[str, tuple[Final, ...]]
 """Study → its winners."""
 STATES: dict[State, str] = {
@@ -38,7 +35,7 @@ def build(results: Results) -> Section | None:
         if len(group.studies) > 1:
             mine.append(_studies(results, group, found))
         if group.ranked:
-            mine.append(_best(results, group))
+            mine.append(best_candidates(results, group))
         if len(group.studies) == 1:
             mine += _estimates(results, group, found[group.studies[0].head.id])
         blocks += _search.heading(results, group, mine)
@@ -49,10 +46,11 @@ def _texts(results: Results, group: StudyGroup, found: Finals) -> list[Block]:
     """One paragraph for each strategy; where there are several, one before them that sums up."""
     if len(group.labels) == 1:
         return [Text(text=f"On {group.title}, {_said(results, group, group.labels[0], found)}", level="lead")]
-    text = f"On {group.title}, {len(group.labels)} strategies tried {len(group.candidates):,} different candidates"
-    text += f" in {len(group.studies)} studies"
+    tried = f"{len(group.candidates):,} different"
     if group.size is not None:
-        text += " (every one that there is)" if group.enumerated else f" of {group.size:,} that there are"
+        tried = f"all {group.size:,}" if group.enumerated else f"{len(group.candidates):,} of {group.size:,}"
+    text = f"On {group.title}, {len(group.labels)} strategies tried {tried} candidates"
+    text += f" in {len(group.studies)} studies"
     if group.ranked:
         best, format = group.ranked[0], _search.format_of_metric(results, group.goal.metric)
         who = [label for label in group.labels if any(_has(study, best.key) for study in group.of(label))]
@@ -201,62 +199,6 @@ def _flattery(group: StudyGroup, found: Finals, format: str) -> str:
 
 def _gap(gap: float, format: str) -> str:
     return (f"{100 * gap:+.2f} points" if format == "fraction" else f"{gap:+.3g}").replace("-", "−")
-
-
-def _best(results: Results, group: StudyGroup) -> Table:
-    top = group.ranked[:TOP]
-    head = group.studies[0].head
-    axes = [axis.name for axis in group.space.axes if any(axis.name in candidate.point for candidate in top)]
-    several = len(group.studies) > 1
-    columns = [Column(name="Candidate", format="count", tooltip="Its number in its study")]
-    columns += [Column(name="Study")] if several else []
-    for goal in head.objectives:
-        format = _search.format_of_metric(results, goal.metric)
-        digits = 2 if format == "fraction" else None
-        columns.append(Column(name=_search.capital(_search.words(goal.metric)), format=format, digits=digits))
-    for limit in head.constraints:
-        format = _search.format_of_metric(results, limit.metric)
-        bound = limit.at_most if limit.at_most is not None else limit.at_least
-        sign = "≤" if limit.at_most is not None else "≥"
-        name = f"{_search.capital(_search.words(limit.metric))} {sign} {quantity(bound, format)}"
-        columns.append(Column(name=name, format=format))
-    apart = len(axes) <= MOST_AXES
-    columns += [Column(name=_search.short(axis, axes)) for axis in axes] if apart else [Column(name="Values")]
-    rows = [_best_row(group, candidate, axes, apart, several) for candidate in top]
-    ranked = len(group.ranked)
-    return Table(
-        columns=tuple(columns),
-        rows=tuple(rows),
-        caption=f"The best {len(top)} of {ranked:,} finished candidates that keep every constraint"
-        + (", over all studies." if several else "."),
-    )
-
-
-def _best_row(
-    group: StudyGroup, candidate: Candidate, axes: Sequence[str], apart: bool, several: bool
-) -> tuple[Cell | str | float | int | None, ...]:
-    told, head = candidate.trial.told, group.studies[0].head
-    assert told is not None
-    values = told.values or ()
-    row: list[Cell | str | float | int | None] = [candidate.trial.number]
-    row += [_search.series_of(group, candidate.study)] if several else []
-    row += [values[place] if place < len(values) else None for place in range(len(head.objectives))]
-    for limit in head.constraints:
-        broken = told.violations.get(limit.metric, 0.0) > 0
-        value = told.metrics.get(limit.metric)
-        row.append(Cell(value=value, text=None if value is not None else "kept", tone="error" if broken else "normal"))
-    cells = [_axis_cell(candidate, axis) for axis in axes]
-    if apart:
-        return (*row, *cells)
-    names = [f"{_search.short(a, axes)} {_search.of_axis(candidate.point[a])}" for a in axes if a in candidate.point]
-    return (*row, ", ".join(names))
-
-
-def _axis_cell(candidate: Candidate, axis: str) -> Cell:
-    if axis not in candidate.point:
-        return Cell(value=None, note="does not apply to this candidate")
-    value = candidate.point[axis]
-    return Cell(value=value if _search.number(value) else None, text=_search.of_axis(value))
 
 
 def _estimates(results: Results, group: StudyGroup, winners: Sequence[Final]) -> list[Block]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dlbench.analyze.agreement import Agreement, Correlation, agreements
-from dlbench.analyze.quantities import format_of, listed, times
+from dlbench.analyze.quantities import NO_VALUE, format_of, listed, times
 from dlbench.analyze.regret import By, Reach, baseline, best_so_far, reaches, target
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import StudyGroup
@@ -48,10 +48,14 @@ def _sentence(group: StudyGroup, line: Reach, random: str) -> str:
         return f"{start} cannot be compared with {random}: neither gets there in the median ({studies})."
     if line.ratio == float("inf"):
         return f"{start} does not need less than {random}: in the median it never gets there ({studies})."
-    if line.ratio == 0:
-        return f"{start} needs at most half of {random}'s epochs, which in the median never gets there ({studies})."
-    word = "needs at most half of" if line.half else "does not manage with half of"
     share = f"{line.ratio:.2f} times" if line.ratio < 1 else times(line.ratio)
+    if line.bound:
+        never = f"{random} in the median never gets there with its budget, so the ratio is at most {line.ratio:.2f}"
+        word = (
+            f"needs at most half of {random}'s epochs" if line.half else f"may need more than half of {random}'s epochs"
+        )
+        return f"{start} {word}: {never} ({studies})."
+    word = "needs at most half of" if line.half else "does not manage with half of"
     known = f", 95 % bootstrap interval {_end(line.low)} to {_end(line.high)}" if line.low is not None else ""
     unsure = " The interval does not settle it." if line.low is not None and _unsettled(line) else ""
     return f"{start} {word} {random}'s epochs: {share} its median{known} ({studies}).{unsure}"
@@ -64,7 +68,9 @@ def _unsettled(line: Reach) -> bool:
 
 
 def _end(value: float | None) -> str:
-    return "–" if value is None else "∞" if value == float("inf") else f"{value:.2f}"
+    if value is None or value == float("inf"):
+        return NO_VALUE if value is None else "∞"
+    return f"{value:.2f}" if value else "0"
 
 
 def _regret(results: Results, group: StudyGroup, by: By) -> Figure | None:
@@ -102,7 +108,8 @@ def _regret(results: Results, group: StudyGroup, by: By) -> Figure | None:
         f"end {best} is closest to {best_known}.",
         caption=f"How far the best so far is behind {best_known}; 0 is none. Median over study seeds; the band is a "
         "distribution-free 95 % interval of it (below six studies: their range)."
-        + (" Logarithmic budget." if log else ""),
+        + (" Logarithmic budget." if log else "")
+        + _search.first_alone(group),
         spec=_charts.chart(rows, _search.stairs(results, shown, x, y, tip)),
     )
 
@@ -119,7 +126,7 @@ def _reach_table(results: Results, group: StudyGroup) -> list[Block]:
             Cell(value=line.reached, text=f"{line.reached} of {line.epochs.n}"),
             _median(line.candidates),
             _median(line.epochs),
-            *((_ratio(line.ratio_candidates), _ratio(line.ratio, line.low, line.high)) if random else ()),
+            *((_ratio(line, line.ratio_candidates), _ratio(line, line.ratio, line.low, line.high)) if random else ()),
         )
         for line in lines
     ]
@@ -147,7 +154,7 @@ def _reach_table(results: Results, group: StudyGroup) -> list[Block]:
             ),
             rows=tuple(rows),
             caption=f"Budget until a candidate of the best 2 % ({_search.shown(goal.value, format)} or better) was "
-            f"told, of {which}. A study that found none counts as ∞.",
+            f"told, of {which}. A study that found none counts as ∞.{_search.first_alone(group)}",
         )
     ]
 
@@ -163,10 +170,10 @@ def _amount(value: float) -> str:
     return "∞" if value == float("inf") else f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
 
 
-def _ratio(value: float | None, low: float | None = None, high: float | None = None) -> Cell:
+def _ratio(line: Reach, value: float | None, low: float | None = None, high: float | None = None) -> Cell:
     if value is None:
         return Cell(value=None)
-    text = "∞" if value == float("inf") else f"{value:.2f}"
+    text = "∞" if value == float("inf") else f"{'at most ' if line.bound else ''}{value:.2f}"
     text += f" ({_end(low)} to {_end(high)})" if low is not None else ""
     return Cell(value=value if _search.number(value) else None, text=text)
 

@@ -67,7 +67,7 @@ def _single(results: Results, group: StudyGroup, by: By) -> Figure | None:
         title=f"{_search.capital(name)} against {_search.BUDGETS[by]}",
         alt=f"Candidates of {_search.series_of(group, group.studies[0])} on {group.title} in the order of their ends; "
         f"the best so far ends at {_search.shown(best['value'], format)}.",
-        caption=f"Each point is a candidate, the line the best so far.{marks}{low}{note}",
+        caption=f"Each point is a candidate, the line the best so far.{marks}{low}{note}{_search.first_alone(group)}",
         spec=_charts.chart([*rows, *line], layers),
     )
 
@@ -147,6 +147,7 @@ def _several(results: Results, group: StudyGroup, by: By) -> Figure | None:
             if many > 1
             else ""
         )
-        + "Drawn from where every study of a strategy has a result to where one ends.",
+        + "Drawn from where every study of a strategy has a result to where one ends."
+        + _search.first_alone(group),
         spec=_charts.chart(rows, _search.stairs(results, shown, x, y, tip)),
     )

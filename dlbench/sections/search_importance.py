@@ -50,7 +50,7 @@ def _blocks(group: StudyGroup) -> list[Block]:
         f"{100 * first['value']:.0f} %.",
         caption=f"Share of each axis in what tells the best {100 * BEST:.0f} % of {found.n:,} candidates from all of "
         f"them ({found.method}, Watanabe et al. 2023). Bars are 95 % bootstrap intervals over candidates. An axis of "
-        f"which a search tried few values looks less important than it is.{doubt}{more}",
+        f"which a search tried few values looks less important than it is.{doubt}{more}{_search.first_alone(group)}",
         spec=_charts.chart(rows, _layers([str(row["axis"]) for row in rows])),
         height_px=max(120, 60 + 24 * len(rows)),
     )

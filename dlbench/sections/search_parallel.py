@@ -80,7 +80,7 @@ def _figure(results: Results, group: StudyGroup) -> Figure | None:
         for axis, short in zip(axes, names, strict=True)
         if axis.name in best.point
     )
-    gaps = " An axis that does not apply to a candidate interrupts its line." if _conditional(chosen, axes) else ""
+    gaps = " A dotted line passes by axes that do not apply to a candidate." if _conditional(chosen, axes) else ""
     more = len(_search.varied(group, ranked)) - len(axes)
     left = f" {more} more axes are left out." if more else ""
     return Figure(
@@ -144,7 +144,13 @@ def _tick(axis: Axis, value: Json) -> str:
 
 
 def _layers(order: list[str], name: str, format: str, higher: bool, values: list[float]) -> list[_charts.Spec]:
-    look = {"orient": "top", "labelAngle": -20 if len(order) > 5 else 0, "labelLimit": 130, "labelPadding": 8}
+    look = {
+        "orient": "top",
+        "labelAngle": -20 if len(order) > 5 else 0,
+        "labelLimit": 130,
+        "labelPadding": 8,
+        "labelOverlap": False,
+    }
     x = {
         "field": "axis",
         "type": "nominal",
@@ -177,6 +183,11 @@ def _layers(order: list[str], name: str, format: str, higher: bool, values: list
             "transform": [{"filter": "isValid(datum.tick)"}],
             "mark": {"type": "tick", "orient": "horizontal", "style": ["line"], "opacity": 0.35, "size": 8},
             "encoding": {"x": x, "y": y},
+        },
+        {
+            "transform": [{"filter": "isValid(datum.piece)"}],
+            "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.3, "strokeDash": [2, 4]},
+            "encoding": {"x": x, "y": y, "color": hue, "detail": {"field": "line"}},
         },
         {
             "transform": [{"filter": "isValid(datum.piece)"}],

@@ -93,7 +93,7 @@ def test_regret_and_budget_by_hand() -> None:
     assert random_line.reached == 1
     assert math.isinf(random_line.epochs.median)
     assert (tpe.candidates.median, tpe.epochs.median, tpe.reached) == (2, 4, 3)
-    assert tpe.ratio == 0
+    assert (tpe.ratio, tpe.bound) == (0.5, True)  # random did not get there with 8 epochs
     assert tpe.half
 
 
@@ -220,3 +220,14 @@ def test_a_value_that_is_not_finite_is_none() -> None:
     (group,) = groups_of([Study(head=head(LINE), trials=(trial(0, at(0), math.nan), trial(1, at(1), 0.5)))])
     assert [candidate.value for candidate in group.ranked] == [0.5]
     assert Told(state="ok").feasible
+
+
+def test_a_strategy_with_more_budget_is_not_said_to_need_less() -> None:
+    values = [n / 1000 for n in range(50)]
+    studies = [ladder("random", seed, values[:8]) for seed in range(3)]
+    studies += [ladder("twice", seed, [*values[:15], 0.099]) for seed in range(3)]
+    studies += [ladder("never", seed, values[:8]) for seed in range(3)]
+    (group,) = groups_of(studies)
+    _, twice, never = reaches(group)
+    assert (twice.ratio, twice.bound, twice.half) == (2, True, None)
+    assert (never.ratio, never.half) == (None, None)
