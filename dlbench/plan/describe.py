@@ -28,6 +28,7 @@ class Describer:
     def __init__(self, ask: Ask, cache: Path) -> None:
         self.ask = ask
         self.cache = cache
+        self._heard: dict[str, dict[str, Json]] = {}
 
     def __call__(self, requests: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
         """Answers in the order of the requests; one question to the other process at most."""
@@ -40,8 +41,12 @@ class Describer:
         return [self._known[key] for key in keys]
 
     def once(self, requests: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
-        """Answers that nobody will ask for again; they are not kept."""
-        return self.ask(requests) if requests else []
+        """Answers that nobody will ask for after this run; those about parameters are remembered until then."""
+        keys = [json.dumps(request, sort_keys=True) for request in requests]
+        new = {k: r for k, r in zip(keys, requests, strict=True) if k not in self._heard}
+        answers = dict(zip(new, self.ask(list(new.values())) if new else (), strict=True))
+        self._heard.update({key: answer for key, answer in answers.items() if new[key]["what"] == "params"})
+        return [answers[key] if key in answers else self._heard[key] for key in keys]
 
     def _key(self, request: dict[str, Json]) -> str:
         text = json.dumps(request, sort_keys=True, default=str)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Collection, Iterable
 
 from dlbench.catalog import SINGULAR, did_you_mean
-
 from dlbench.plan.entries import ReadModel, ReadTask
 from dlbench.plan.grammar import ReadSuite
 from dlbench.plan.merge import over

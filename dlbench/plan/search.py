@@ -29,6 +29,9 @@ from dlbench.schema.study import Origin, State, Study, StudyEvent, StudyHead, To
 MOST_REPEATS = 200
 """So many candidates in a row that were tried before: the strategy has nothing new to say."""
 
+HELPER_SEED = 2000
+"""What a strategy trains for itself, it trains once, with a seed of the study's own: studies are to be independent."""
+
 Log = Callable[[StudyEvent], None]
 
 
@@ -271,7 +274,9 @@ class Search:
             self._end(candidate.number, self._summary(candidate, "infeasible", _broken(violations)))
             return
         cost = None if candidate.helper else make.measure(contender, candidate.number)
-        entries = [make.train(contender, candidate.number, seed) for seed in seeds[: 1 if candidate.helper else None]]
+        if candidate.helper:
+            seeds = (HELPER_SEED + self.head.seed,)
+        entries = [make.train(contender, candidate.number, seed) for seed in seeds]
         own = [entry.model_copy(update={"study": self.head.id}) for entry in ([cost] if cost else []) + entries]
         candidate.jobs = deque(own)
 

@@ -181,7 +181,8 @@ class Warm:
 
     def _hear_question(self, child: Child) -> None:
         """A child asks whether to go on, or has closed its end."""
-        assert child.channel is not None
+        if child.channel is None:  # reaped while this news of it waited for its turn
+            return
         try:
             asked = child.channel.recv(CHUNK_BYTES)
         except ConnectionResetError:
@@ -221,7 +222,8 @@ class Warm:
         self._selector.register(pipe, selectors.EVENT_READ, lambda: self._listen(child))
 
     def _listen(self, child: Child) -> None:
-        assert child.pipe is not None
+        if child.pipe is None:  # reaped while this news of it waited for its turn
+            return
         data = os.read(child.pipe, CHUNK_BYTES)
         child.said += data
         if not data:
