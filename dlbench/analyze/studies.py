@@ -157,8 +157,8 @@ class StudyGroup:
         return self.size is not None and len(self.candidates) >= self.size
 
     def exhausts(self, study: Study) -> bool:
-        """Whether a study alone tried every candidate of the space."""
-        return self.size is not None and sum(trial.told is not None for trial in study.distinct) >= self.size
+        """Whether a study alone has a result of every candidate of the space."""
+        return self.size is not None and sum(trial.state == "ok" for trial in study.distinct) >= self.size
 
     @property
     def searching(self) -> tuple[str, ...]:

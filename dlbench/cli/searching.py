@@ -76,10 +76,11 @@ class Searching:
         ]
 
     def _head(self, strategy: StrategyEntry, seed: int, common: dict[str, Any], about: dict[str, Json]) -> StudyHead:
-        head = StudyHead(id="", strategy=strategy, seed=seed, optuna=_optuna_version(), **common)
+        own = {**common, "pruner": strategy.pruner or common["pruner"]}
+        head = StudyHead(id="", strategy=strategy, seed=seed, optuna=_optuna_version(), **own)
         settings = self.settings.model_dump(mode="json", include={"first", "warm_start", "table"})
         course = head.model_dump(
-            mode="json", exclude={"id": True, "budget": True, "optuna": True, "strategy": {"times"}}
+            mode="json", exclude={"id": True, "budget": True, "optuna": True, "strategy": {"times", "pruner"}}
         )
         return head.model_copy(update={"id": identity.digest({**about, "settings": settings, "head": course})})
 

@@ -14,7 +14,7 @@ from dlbench.plan.shelves import Entry, Probe, Shelves, ask_once, probe_request,
 from dlbench.plan.space import Searchable, space_of
 from dlbench.plan.words import tell, unknown_key, validate
 from dlbench.schema.base import Json
-from dlbench.schema.search import SearchSettings, StrategyEntry
+from dlbench.schema.search import PrunerEntry, SearchSettings, StrategyEntry
 from dlbench.schema.space import Axis, Space
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.table import names
@@ -31,7 +31,7 @@ def check_search(read: ReadSuite, shelves: Shelves, catalog: Catalog, describe: 
         _check_axes(axes, read, shelves, describe, problems)
         settings = settings.model_copy(update={"space": tuple(axes)})
     settings = settings.model_copy(update={"strategies": _complete(settings, catalog, at.at("strategy"), problems)})
-    _check_pruner(settings, at.at("pruner"), problems)
+    _check_pruners(settings, at, problems)
     if settings.table is not None and settings.table not in names():
         unknown_key(problems, at.at("table"), settings.table, names(), "there is no table")
     if not problems:
@@ -141,12 +141,17 @@ def _completed(entry: StrategyEntry, catalog: Catalog, spot: Spot, problems: Pro
     return entry if params is None else entry.model_copy(update={"params": params.model_dump(mode="json")})
 
 
-def _check_pruner(settings: SearchSettings, spot: Spot, problems: Problems) -> None:
+def _check_pruners(settings: SearchSettings, spot: Spot, problems: Problems) -> None:
+    if settings.pruner is not None:
+        _check_pruner(settings.pruner, settings, spot.at("pruner"), problems)
+    for strategy in settings.strategies:
+        if strategy.pruner is not None:
+            _check_pruner(strategy.pruner, settings, spot.at("strategy"), problems)
+
+
+def _check_pruner(pruner: PrunerEntry, settings: SearchSettings, spot: Spot, problems: Problems) -> None:
     from dlbench.strategies._pruning import PARAMS  # optuna comes with it
 
-    pruner = settings.pruner
-    if pruner is None:
-        return
     kind = PARAMS[pruner.name]
     _, errors = validate(kind, pruner.params)
     tell(problems, spot, errors, kind.model_fields, f"the pruner {pruner.name} has no parameter")

@@ -35,7 +35,7 @@ OWN = "model.*"
 """Key of a space that stands for all that the models themselves declare."""
 
 RANGE = ("low", "high", "log", "step", "choices", "when")
-STRATEGY = ("strategy", "label", "times", "params")
+STRATEGY = ("strategy", "label", "times", "params", "pruner")
 OBJECTIVE = ("metric", "goal", "batch_size")
 BOUNDS = ("at_most", "at_least", "batch_size")
 GOALS = {"maximize": "higher", "minimize": "lower"}
@@ -223,7 +223,8 @@ def _strategy(spot: Spot, problems: Problems) -> StrategyEntry | None:
         label = given["label"].node.value if "label" in given else name if times == 1 else f"{name}-{times:g}x"
         fields = {"name": name, "label": label, "times": times, "params": params}
         checked = check(StrategyEntry, Spot(as_node(fields, spot.node.place), spot.place, spot.path), problems)
-        return checked if isinstance(checked, StrategyEntry) else None
+        pruner = _pruner(given["pruner"], problems) if "pruner" in given else None
+        return checked.model_copy(update={"pruner": pruner}) if isinstance(checked, StrategyEntry) else None
     if isinstance(value, dict) and len(value) == 1:
         ((name, below),) = value.items()
         if below.value is None or isinstance(below.value, dict):

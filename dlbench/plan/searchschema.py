@@ -28,7 +28,7 @@ def search_schema(vary: Schema, strategies: Sequence[str]) -> Schema:
                 "properties": {**axes, "model.*": {"const": "own", "description": "All that the models declare."}},
             },
             "strategy": {"anyOf": [strategy, {**SOME, "items": strategy}], "description": "How it is searched."},
-            "pruner": {"anyOf": [{"enum": [*get_args(PrunerName), "none"]}, _one_of(get_args(PrunerName))]},
+            "pruner": _pruner(),
             "objectives": {"anyOf": [OBJECTIVE, {**SOME, "items": OBJECTIVE}], "description": "What is made better."},
             "constraints": {
                 "type": "object",
@@ -63,12 +63,18 @@ def _one_of(names: Sequence[str]) -> Schema:
     return {**_closed("One name, with its parameters.", settings), "minProperties": 1, "maxProperties": 1}
 
 
+def _pruner() -> Schema:
+    names = get_args(PrunerName)
+    return {"anyOf": [{"enum": [*names, "none"]}, _one_of(names)], "description": "Ends what has no promise."}
+
+
 def _strategy(names: Sequence[str]) -> Schema:
     long = {
         "strategy": {"enum": list(names)},
         "label": {"type": "string"},
         "times": {"type": "number", "exclusiveMinimum": 0, "description": "How many times the budget it has."},
         "params": {"type": "object"},
+        "pruner": _pruner(),
     }
     form = {**_closed("A strategy with a name of its own.", long), "required": ["strategy"]}
     return {"anyOf": [{"enum": list(names)}, _one_of(names), form]}

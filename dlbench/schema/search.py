@@ -11,20 +11,6 @@ from dlbench.schema.space import Axis
 PrunerName = Literal["median", "successive_halving", "hyperband", "patient", "wilcoxon"]
 
 
-class StrategyEntry(Value):
-    """A strategy with its parameters.
-
-    Attributes:
-        label: what tables call it; unique in a suite.
-        times: how many times the budget it has.
-    """
-
-    name: str
-    label: str
-    params: dict[str, Json] = {}
-    times: float = Field(1.0, gt=0, le=1000)
-
-
 class PrunerEntry(Value):
     """A pruner with its parameters.
 
@@ -36,6 +22,22 @@ class PrunerEntry(Value):
     name: PrunerName
     params: dict[str, Json] = {}
     on: str | None = None
+
+
+class StrategyEntry(Value):
+    """A strategy with its parameters.
+
+    Attributes:
+        label: what tables call it; unique in a suite.
+        times: how many times the budget it has.
+        pruner: of its studies, instead of the search's.
+    """
+
+    name: str
+    label: str
+    params: dict[str, Json] = {}
+    times: float = Field(1.0, gt=0, le=1000)
+    pruner: PrunerEntry | None = None
 
 
 class Objective(Value):
