@@ -50,7 +50,7 @@ class Catalog:
             found: dict[str, Path | str] = {
                 path.stem: path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")
             }
-            for point in _installed():
+            for point in installed():
                 if point.group == f"dlbench.{shelf}":
                     found[point.name] = point.value
             for plugin in self.plugins.get(shelf, ()):
@@ -107,7 +107,7 @@ class Catalog:
 
 
 @cache
-def _installed() -> tuple[EntryPoint, ...]:
+def installed() -> tuple[EntryPoint, ...]:
     """What installed packages add; looking through them takes 10 ms, and they do not change while we run."""
     points = (point for distribution in distributions() for point in distribution.entry_points)
     return tuple(point for point in points if point.group.startswith("dlbench."))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -97,8 +97,13 @@ class Warm:
         self._ready, self._unread = False, b""
 
     def describe(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Answers to requests about shelves and this machine, in order (`dlbench.worker.describe`)."""
-        return self._ask("describe", requests)
+        """Answers to requests about shelves and this machine, in order (`dlbench.worker.describe`).
+
+        What is asked about parameters of is imported for all children that follow: a search asks again and again.
+        """
+        asked = {(r["shelf"], r["name"]) for r in requests if r.get("what") == "params"}
+        modules = [f"dlbench.{shelf}.{name}" for shelf, name in sorted(asked)]
+        return self._ask("describe", requests, imports=[*modules, "dlbench.catalog:installed"] if asked else ())
 
     def check(self, works: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Whether each work's model and task can be built, in order (`dlbench.worker.check`)."""
@@ -156,10 +161,10 @@ class Warm:
 
     # --- talking ----------------------------------------------------------------------------------------------
 
-    def _ask(self, what: str, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _ask(self, what: str, asked: list[dict[str, Any]], imports: Sequence[str] = ()) -> list[dict[str, Any]]:
         self._number += 1
         number = self._number
-        self._send({"do": what, "number": number, "asked": asked})
+        self._send({"do": what, "number": number, "asked": asked, "imports": list(imports)})
         while number not in self._replies:
             self._listen(None)
             if self._process is None:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
+from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from pydantic import Field, model_validator
 
 from dlbench.schema.base import Params as BaseParams
@@ -73,6 +74,8 @@ class _Tpe(TPESampler):
     def __init__(self, axes: Mapping[str, BaseDistribution], **options: Any) -> None:
         super().__init__(**options)
         self.axes = axes
+        self._split_for = -1
+        self._halves: tuple[list[FrozenTrial], list[FrozenTrial]] = ([], [])
         self._table = np.empty((0, len(axes)))
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -81,6 +84,27 @@ class _Tpe(TPESampler):
         if self._search_space_group is not None:
             self._search_space_group.search_spaces.sort(key=min)
         return axes
+
+    def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
+        """As Optuna's, but candidates are split into good and bad ones once for all axes of an answer."""
+        below, above = self._split(study, trial)
+        good = self._build_parzen_estimator(study, search_space, below, handle_below=True)
+        bad = self._build_parzen_estimator(study, search_space, above, handle_below=False)
+        draws = good.sample(self._rng.rng, self._n_ei_candidates)
+        best = TPESampler._compare(draws, self._compute_acquisition_func(draws, good, bad))
+        return {name: axis.to_external_repr(best[name]) for name, axis in search_space.items()}
+
+    def _split(self, study: Study, trial: FrozenTrial) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
+        """Good and bad trials for the answer about one trial; between its axes nothing is told."""
+        if self._split_for != trial.number:
+            states = [TrialState.COMPLETE, TrialState.PRUNED]
+            states += [TrialState.RUNNING] if self._constant_liar else []
+            trials = [t for t in study.get_trials(deepcopy=False, states=states) if t.number != trial.number]
+            ended = sum(t.state != TrialState.RUNNING for t in trials)
+            if self._gamma is None:
+                self._gamma = default_gamma if len(study.directions) == 1 else default_gamma_multiobjective
+            self._halves, self._split_for = _split_trials(study, trials, self._gamma(ended)), trial.number
+        return self._halves
 
     def _get_internal_repr(
         self, trials: list[FrozenTrial], search_space: dict[str, BaseDistribution], study: Study

@@ -6,7 +6,8 @@ Requests come as lines of JSON on standard input, answers leave as lines on stan
     (with "asks": true, meanwhile)                     → {"asks": folder}, as often as it asks whether to go on
     {"do": "answer", "folder": …, "go": true | false}  → the worker reads it (`dlbench.worker.question`)
     {"do": "kill", "folder": …}                        → its {"ended": …} comes at once
-    {"do": "describe" | "check", "number": …, "asked": …} → {"number": …, "value": …} or {"number": …, "error": …}
+    {"do": "describe" | "check", "number": …, "asked": …, "imports": […]}
+                                                       → {"number": …, "value": …} or {"number": …, "error": …}
 
 It never runs an operator and never touches CUDA, so that its children can. It blocks until something happens. A
 child leads a process group; the group goes when the child does, and all goes when the parent does.
@@ -100,6 +101,7 @@ class Warm:
         self._children: dict[int, Child] = {}
         self._unread = b""
         self._ready_to_work = False
+        self._imported: set[str] = set()
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = os.pipe()
         for fd in (self._woken, self._waker):
@@ -146,7 +148,24 @@ class Warm:
             elif request["do"] == "answer":
                 self._pass_on(request["folder"], go=request["go"])
             else:
+                self._import(request["imports"])
                 self._ask(request["do"], request["number"], request["asked"])
+
+    def _import(self, names: list[str]) -> None:
+        """Import modules that the children that follow need, and call functions (`module:function`) that remember.
+
+        Each once; what is not there, or breaks, a child meets again and tells of.
+        """
+        new = [name for name in names if name not in self._imported]
+        self._imported.update(new)
+        for name in new:
+            module, _, function = name.partition(":")
+            with holding_on(self._lifeline), contextlib.suppress(Exception):
+                found = importlib.import_module(module)
+                if function:
+                    getattr(found, function)()
+        if new:
+            _freeze()
 
     def _get_ready_to_work(self) -> None:
         """Import what only jobs need, when the first one comes, so that answers before it come sooner."""
