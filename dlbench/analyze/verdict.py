@@ -37,7 +37,12 @@ class Verdict:
 def headline(results: Results) -> str:
     """All verdicts in one paragraph."""
     if not results.arenas:
-        return "The search goes on; no winner is known yet." if results.candidates else "The suite has no jobs yet."
+        if not results.candidates:
+            return "The suite has no jobs yet."
+        search = results.suite.search
+        if search is not None and search.winners == 0:
+            return "The suite trains no winner anew (winners: 0): what its search found stands below."
+        return "The search goes on; no winner is known yet."
     return " ".join(verdict.sentence for verdict in verdicts(results))
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from dlbench.run.loop import Listener, Outcome
     from dlbench.schema.suite import Suite
 
+MOST_STUDIES = 8
+"""Of more, the terminal shows the first ones; the report has all."""
+
 INTERRUPTED_PATIENCE_S = 3.0
 """Whoever pressed Ctrl-C does not want to wait for MLflow; what is missing comes with the next sync."""
 
@@ -132,6 +135,7 @@ class Ending:
         """Table, verdict and report; the invocation takes up what there is of them."""
         from dlbench.analyze.aggregates import aggregates
         from dlbench.analyze.verdict import headline
+        from dlbench.cli.best import line
         from dlbench.cli.report import load, write
         from dlbench.cli.results import table
 
@@ -141,6 +145,8 @@ class Ending:
             console = out()
             for arena in results.arenas:
                 console.print(table(results, arena))
+            for study in results.studies[:MOST_STUDIES]:
+                data(line(study))
             data(verdict)
         found = {"verdict": verdict, "metrics": aggregates(results)}
         self.invocation = self.invocation.model_copy(update=found)

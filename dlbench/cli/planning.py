@@ -113,7 +113,9 @@ class Planned:
         gpus = self.gpus
         if gpus and any(entry.job.device.startswith("cuda") for entry in self.waiting):
             return gpus
-        threads = max((entry.job.threads for entry in self.plan.entries if not entry.job.exclusive), default=1)
+        jobs = [entry.job.threads for entry in self.plan.entries if not entry.job.exclusive]
+        candidates = [each.train.threads for each in self.searching.defaults] if self.searching is not None else []
+        threads = max((*jobs, *candidates), default=1)
         cores = int(self.describe([{"what": "machine"}])[0]["machine"]["cores"])
         return max(1, cores // threads)
 

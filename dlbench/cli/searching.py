@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dlbench.cli.planning import Planned
+from dlbench.cli.quantities import duration
 from dlbench.contracts import Strategy
 from dlbench.plan import identity
 from dlbench.plan.apart import Apart
@@ -16,12 +17,12 @@ from dlbench.plan.merge import contenders
 from dlbench.plan.search import Judge, Search
 from dlbench.plan.space import Searchable, space_of
 from dlbench.plan.studies import Studies
-from dlbench.plan.warm import warm_points
+from dlbench.plan.warm import of_studies, of_trainings
 from dlbench.schema.base import Json
 from dlbench.schema.job import Entry
 from dlbench.schema.search import Objective, SearchSettings, StrategyEntry
-from dlbench.schema.space import Space
-from dlbench.schema.study import Study, StudyEvent, StudyHead
+from dlbench.schema.space import Point, Space
+from dlbench.schema.study import Study, StudyEvent, StudyHead, Told
 from dlbench.store.folder import Store
 from dlbench.store.studies import events, log, studies, write_head
 
@@ -140,22 +141,35 @@ class Searching:
             ]
             parts += [f"pruned by {heads[0].pruner.name}"] if heads[0].pruner is not None else []
             parts += [f"{told} told before"] if told else []
+            parts += self._duration(task, len(heads))
             found.append(", ".join(parts))
         return found
+
+    def _duration(self, task: str, studies: int) -> list[str]:
+        """How long it takes at most, as far as the defaults tell; what is pruned takes less."""
+        trials, entries = self.settings.budget.trials, [e for e in self.todo.plan.entries if e.job.task.name == task]
+        known = [self.todo.estimator.seconds(entry) for entry in entries if entry.job.kind == "train"]
+        seconds = [each for each in known if each is not None]
+        if trials is None or not seconds:
+            return []
+        times = sum(strategy.times for strategy in self.settings.strategies) / len(self.settings.strategies)
+        all_s = max(seconds) * trials * times * studies * len(self.settings.seeds) / self.todo.slots
+        return [f"about {duration(all_s)} or so if nothing is pruned and all are like the default"]
 
     def _past(self, head: StudyHead) -> list[StudyEvent]:
         return [] if self.store is None else events(self.store, head.id)
 
     # --- running ----------------------------------------------------------------------------------------------
 
-    def source(self, store: Store, earlier: Sequence[Entry], know: Know) -> "Source":
+    def source(self, store: Store, earlier: Sequence[Entry], know: Know, note: Callable[[str], None]) -> "Source":
         """The studies, brought to where their logs end.
 
         Args:
             earlier: the suite's last index.
             know: what the store has of a job.
+            note: hears a line for the user.
         """
-        return Source(self, store, earlier, know)
+        return Source(self, store, earlier, know, note)
 
     def search(
         self, candidates: Candidates, head: StudyHead, store: Store, log: Callable[[str, StudyEvent], None]
@@ -169,8 +183,17 @@ class Searching:
             candidates,
             lambda event: log(head.id, event),
             self._past(head),
-            warm_points(head, [s for name in self.settings.warm_start for s in studies(store, name)]),
+            self._warm(candidates, head, store),
         )
+
+    def _warm(self, candidates: Candidates, head: StudyHead, store: Store) -> list[tuple[Point, Told]]:
+        """What the suites that the search names have found of its candidates, each once."""
+        found: dict[str, tuple[Point, Told]] = {}
+        for name in self.settings.warm_start:
+            known = [*of_studies(head, studies(store, name)), *of_trainings(head, candidates, store.results(name))]
+            for point, told in known:
+                found.setdefault(str(sorted(point.items())), (point, told))
+        return list(found.values())
 
     def _strategy(self, head: StudyHead) -> Strategy:
         entry, plugins = head.strategy, self.suite.plugins
@@ -190,7 +213,14 @@ class Source(Studies):
         grew: whether any study has gone on.
     """
 
-    def __init__(self, searching: Searching, store: Store, earlier: Sequence[Entry], know: Know) -> None:
+    def __init__(
+        self,
+        searching: Searching,
+        store: Store,
+        earlier: Sequence[Entry],
+        know: Know,
+        note: Callable[[str], None],
+    ) -> None:
         self._searching, self._store, self._earlier, self._know = searching, store, earlier, know
         self._candidates = {head.id: candidates for candidates, head in searching.heads}
         self.entries = searching.known(earlier)
@@ -200,6 +230,7 @@ class Source(Studies):
             [searching.search(candidates, head, store, self._log) for candidates, head in searching.heads],
             self._judged,
             self._add,
+            note,
             searching.suite.budget_s,
         )
 

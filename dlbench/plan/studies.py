@@ -24,6 +24,7 @@ class Studies:
         searches: the studies, in order.
         finals: asked for once, when all of them have ended.
         index: hears of every job that is named.
+        note: hears a line for the user.
         budget_s: seconds after which no study begins another candidate; None: no limit.
     """
 
@@ -32,11 +33,12 @@ class Studies:
         searches: Sequence[Search],
         finals: Finals,
         index: Callable[[Entry], None],
+        note: Callable[[str], None],
         budget_s: float | None = None,
     ) -> None:
         self.searches = tuple(searches)
         self._by_id = {search.head.id: search for search in searches}
-        self._make_finals, self._index = finals, index
+        self._make_finals, self._index, self._note = finals, index, note
         self._left: deque[Entry] | None = None
         self._flying = dict.fromkeys(self._by_id, 0)
         self._ends_at = None if budget_s is None else time.monotonic() + budget_s
@@ -50,6 +52,7 @@ class Studies:
         """The next job of a study, or of the finals; None: none can be named now."""
         if self._ends_at is not None and time.monotonic() > self._ends_at:
             self._ends_at = None
+            self._note("the budget is spent: no study begins another candidate; run again to go on, or raise `budget:`")
             for search in self.searches:
                 search.close()
         open_ = [search for search in self.searches if not search.finished]

@@ -59,13 +59,14 @@ def compose(results: Results, catalog: Catalog) -> Page:
 
 
 def _facts(results: Results) -> tuple[tuple[str, str], ...]:
-    done = sum(result.status == "ok" for result in results.results)
+    done = sum(result.status == "ok" for result in results.compared)
     records = [result.record for result in results.results if result.record is not None]
-    facts = [("Jobs", f"{done} of {len(results.results)} finished")]
+    facts = [("Jobs", f"{done} of {len(results.compared)} finished")] if results.compared or not results.studies else []
     if results.series:
         facts.append(("Contenders", str(len(results.series))))
     if results.studies:
-        facts.append(("Studies", str(len(results.studies))))
+        tried = sum(len(study.distinct) for study in results.studies)
+        facts.append(("Studies", f"{len(results.studies)} of {tried:,} candidates"))
     seeds = {result.entry.job.seed for result in results.compared if result.entry.job.seed is not None}
     if seeds:
         facts.append(("Seeds", str(len(seeds))))

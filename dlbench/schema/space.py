@@ -118,7 +118,7 @@ class Space(Value):
         for value in axis.values or ():
             yield from self._below({**point, axis.name: value}, tuple(rest))
 
-    def size(self, most: int = 1_000_000) -> int | None:
+    def size(self, most: int = 100_000) -> int | None:
         """How many candidates there are; None for endlessly many, or for more than `most`."""
         if not self.finite:
             return None

@@ -84,7 +84,7 @@ def _x(axis: Axis, short: str, rows: Sequence[dict[str, Any]], numeric: bool, lo
     x = _charts.measure("x", short, "number", log=log)
     x["scale"] |= {"nice": False, "padding": 14}
     found = sorted({row["x"] for row in rows})
-    if len(found) <= 8:
+    if axis.values is not None and len(found) <= 8:
         x["axis"] |= {"values": found, "format": ",.6~g"}
     elif log:
         x["axis"] |= {"format": "~g", "tickCount": 5}

@@ -67,7 +67,7 @@ def own(repeats: int = 30) -> None:
         with planned(Flags(suite, offline=True), store) as todo:
             searching = todo.searching
             assert searching is not None
-            ((candidates, head),) = searching.heads
+            ((_, head),) = searching.heads
             write_head(store, head)
             dice = random.Random(0)
             for number in range(PAST):
@@ -77,7 +77,7 @@ def own(repeats: int = 30) -> None:
                 log(store, head.id, StudyEvent(t=0, kind="told", number=number, told=told))
             store.write_suite(todo.plan.suite, [])
             began = time.perf_counter()
-            source = searching.source(store, [], todo.know)
+            source = searching.source(store, [], todo.know, print)
             resumed_s = time.perf_counter() - began
             times = []
             for _ in range(repeats):
@@ -89,9 +89,8 @@ def own(repeats: int = 30) -> None:
                 began = time.perf_counter()
                 source.tell(entry, record)
                 times.append(1000 * (spent + time.perf_counter() - began))
-    print(
-        f"after {PAST:,} candidates, tpe, {len(head.space.axes)} axes: {_summary(times)} ms each; resumed in {resumed_s:.1f} s"
-    )
+    axes = len(head.space.axes)
+    print(f"after {PAST:,} candidates, tpe, {axes} axes: {_summary(times)} ms each; resumed in {resumed_s:.1f} s")
 
 
 def _draw(dice: random.Random, axis: Any) -> Json:
@@ -179,9 +178,8 @@ def kill(times: int = 20) -> None:
             process.wait()
         _start(suite, Path(other), 1).wait()
         expected, found = (_course(_lines(Path(folder))) for folder in (one, other))
-        print(
-            f"{len(expected)} lines asked and told; after {times} kills they are {'the same' if expected == found else 'DIFFERENT'}"
-        )
+        word = "the same" if expected == found else "DIFFERENT"
+        print(f"{len(expected)} lines asked and told; after {times} kills they are {word}")
         if expected != found:
             sys.exit(1)
 

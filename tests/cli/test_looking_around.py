@@ -16,7 +16,7 @@ from dlbench import __version__
 from dlbench.cli.app import app
 
 COMMANDS = (
-    "run", "plan", "results", "report", "list", "show", "ui", "sync", "init", "schema", "doctor",
+    "run", "sweep", "plan", "results", "report", "list", "show", "ui", "sync", "init", "schema", "doctor",
     "data list", "data fetch", "data verify",
 )  # fmt: skip
 

@@ -167,12 +167,20 @@ def test_measured_costs_are_objectives_and_constraints(terminal: Terminal) -> No
 
 def test_what_another_suite_found_is_told_beforehand(terminal: Terminal) -> None:
     space = {"model.hidden": [4, 8, 16, 32]}
-    first = terminal.write("first", search={"space": space, "strategy": "grid", "winners": 0})
+    first = terminal.write("first", search={"space": space, "strategy": "grid", "budget": 2, "winners": 0})
     terminal("run", first, *QUIET)
-    earlier = len(log(terminal))
-    second = terminal.write("second", search={"space": space, "warm_start": ["first"], "budget": 1, "winners": 0})
+    grid = terminal.write("grid", vary={"model.hidden": [8, 16, 64], "train.lr": [0.01, 0.02]}, seeds=2)
+    terminal("run", grid, *QUIET)
+    search = {"space": space, "warm_start": ["first", "grid"], "budget": 1, "winners": 0}
+    second = terminal.write("second", search=search)
     terminal("run", second, *QUIET)
     logs = sorted((terminal.folder / ".dlbench" / "studies").glob("*/trials.jsonl"), key=lambda p: p.stat().st_mtime)
     lines = [json.loads(line) for line in logs[-1].read_text().splitlines()]
-    assert sum(line.get("origin") == "warm" for line in lines) == 4
-    assert earlier
+    warm = [line["point"]["model.hidden"] for line in lines if line.get("origin") == "warm"]
+    assert warm == [4, 8, 16]  # two of the study; of the grid what is new, lies in the space and has the same settings
+    told = next(line["told"] for line in lines if line["kind"] == "told" and line["number"] == 2)
+    of_grid = [r for r in terminal.records("grid") if r["model"]["params"]["hidden"] == 16 and r["train"]["lr"] == 0.01]
+    scores = [m["value"] for r in of_grid for m in r["metrics"] if m["name"] == "val_accuracy"]
+    assert told["values"] == [pytest.approx(sum(scores) / 2)]
+    missing = terminal("run", terminal.write("third", search={"space": space, "warm_start": "nobody"}), *QUIET, code=2)
+    assert "no suite 'nobody' was run into this store" in missing.err

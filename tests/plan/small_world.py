@@ -137,7 +137,7 @@ class Made:
         return point
 
     def facts(self, contender: Any) -> dict[str, float]:
-        return {"parameters": 1000.0 * size(contender)}
+        return {"parameters": 1000.0 * size(contender), "flops_per_sample": 10.0, "train_size": 5.0}
 
     def measure(self, contender: Any, number: int) -> Entry | None:
         return None
@@ -190,7 +190,7 @@ def search(world: World, head: StudyHead, made: Made | None = None, **more: Any)
 def run(world: World, head: StudyHead, *, slots: int = 1, made: Made | None = None, **more: Any) -> Study:
     """Run a study to its end; `slots` jobs are handed out before the first of them is worked."""
     one = search(world, head, made, **more)
-    source = Studies([one], lambda studies: [], lambda entry: None)
+    source = Studies([one], lambda studies: [], lambda entry: None, lambda text: None)
     flying: list[Entry] = []
     while True:
         while len(flying) < slots and (entry := source.ask()) is not None:

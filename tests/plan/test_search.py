@@ -115,6 +115,8 @@ def test_a_space_that_is_used_up_ends_the_study() -> None:
         (SearchBudget(trials=7), lambda s: len(s.distinct) == 7),
         (SearchBudget(epochs=50), lambda s: 50 <= sum(t.told.epochs for t in s.distinct) < 50 + EPOCHS),
         (SearchBudget(seconds=9), lambda s: sum(t.told.seconds for t in s.distinct) == 9),
+        # three times the forward pass, for each of 5 examples in each epoch
+        (SearchBudget(flops=2000), lambda s: sum(t.told.flops for t in s.distinct) == 3 * EPOCHS * 5 * 10 * 3),
     ],
 )
 def test_each_kind_of_budget_ends_it(budget: SearchBudget, spent: Any) -> None:
