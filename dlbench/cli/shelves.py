@@ -79,13 +79,18 @@ def show(
     catalog.require(shelf, name)
     with describing() as (_, describe):
         module = answered(describe([{"what": "module", "shelf": shelf, "name": name}])[0]) if shelf in DESCRIBED else {}
+        if shelf == "strategies":
+            params = catalog.load(shelf, name).Params
+            module = {"schema": params.model_json_schema(), "defaults": params().model_dump(mode="json")}
         facts: dict[str, Any] = {"name": name, "summary": catalog.summary(shelf, name), **module}
         if shelf == "models":
             given = parse_assignments(settings or [])
             request = {"what": "show", "name": name, "preset": given.pop("preset", None), "params": given}
             if dataset is not None:
                 request["dataset"] = _sized_for(dataset, describe, data_options(mirror, offline, unofficial))
-            facts = {"summary": facts["summary"], **answered(describe([request])[0]), "schema": module["schema"]}
+            searched = {**request, "what": "space"}
+            shown, space = describe([request, searched])
+            facts = {"summary": facts["summary"], **answered(shown), "schema": module["schema"], **space}
     if json:
         as_json(facts)
     else:
@@ -131,6 +136,10 @@ def _print(shelf: "Shelf", facts: dict[str, Any]) -> None:
         console.print("files:")
         for file in facts["files"]:
             console.print(f"  {file['folder']}/{file['name']}  {file['url']}")
+    if facts.get("space"):
+        console.print("searched by `model.*: own`:")
+        for name, axis in facts["space"].items():
+            console.print(f"  model.{name}: {axis}")
     properties = facts.get("schema", {}).get("properties", {})
     if properties:
         table = Table("parameter", "value" if shelf == "models" else "default", "meaning", box=None, pad_edge=False)

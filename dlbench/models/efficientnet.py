@@ -115,7 +115,7 @@ def space(params: Params) -> dict[str, Any]:
 
     With φ = 0 the second: α, β, γ stay, φ grows. With another φ, as 1 in the paper, the first: a grid around the
     paper's α = 1.2, β = 1.1, γ = 1.15. There each φ is to cost about twice as much, α·β²·γ² ≈ 2; axes cannot say that
-    of each other, so bound what a network costs: `constraints: [{metric: flops_per_sample, at_most: …}]`.
+    of each other, so bound what a network costs: `constraints: {flops_per_sample: …}`.
     """
     if params.phi == 0:
         return {"phi": [0.0, 0.5, 1.0, 1.5, 2.0]}

@@ -146,6 +146,12 @@ def test_show_explains_tasks_and_datasets(terminal: Terminal) -> None:
     assert "max_length" in terminal("show", "task", "text_classification").out
 
 
+def test_show_tells_what_can_be_searched_and_how() -> None:
+    shown = CliRunner().invoke(app, ["show", "strategy", "reinforce", "--json"])
+    assert json.loads(shown.output)["defaults"]["entropy"] == 0.2
+    assert "entropy" in CliRunner().invoke(app, ["show", "strategy", "reinforce"]).output
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
