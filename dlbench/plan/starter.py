@@ -44,6 +44,11 @@ device: auto ## a GPU if there is one; or cpu, cuda, cuda:1
 #   precision: [fp32, bf16]
 # exclude: [{{model: {first}, precision: bf16}}]
 
+# search: ## look for the best candidate instead; its winner is then trained beside the above
+#   space: {{train.lr: {{low: 1e-4, high: 1e-1, log: true}}}}
+#   strategy: tpe ## `dlbench list strategies`
+#   budget: {{trials: 20}}
+
 seeds: 2 ## how often each is trained; verdicts need 5
 cost: ## speed and memory, measured apart; or false
   batch_sizes: [1, 32]

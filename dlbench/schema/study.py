@@ -144,7 +144,10 @@ class Study(Value):
         return tuple(trial for trial in self.trials if trial.same_as is None and trial.origin not in ("warm", "helper"))
 
     def best(self, count: int = 1) -> tuple[Trial, ...]:
-        """The best feasible candidates: by the objective, or, with several, the Pareto front by the first one."""
+        """The best feasible candidates by the objective; with several, so many of the Pareto front, evenly spread.
+
+        Those of a front stand in the order of the first objective; one alone is the best by it, two are both ends.
+        """
         feasible = [t for t in self.distinct if t.told is not None and t.told.feasible and t.told.values is not None]
         signs = [1.0 if objective.better == "lower" else -1.0 for objective in self.head.objectives]
         losses = {
@@ -153,8 +156,11 @@ class Study(Value):
             if t.told is not None
         }
         front = [t for t in feasible if not any(dominates(losses[o.number], losses[t.number]) for o in feasible)]
-        ordered = front if len(signs) > 1 else feasible
-        return tuple(sorted(ordered, key=lambda t: (losses[t.number], t.number))[:count])
+        several = len(signs) > 1
+        ordered = sorted(front if several else feasible, key=lambda t: (losses[t.number], t.number))
+        if not several or len(ordered) <= count or count < 2:
+            return tuple(ordered[:count])
+        return tuple(ordered[round(place * (len(ordered) - 1) / (count - 1))] for place in range(count))
 
 
 def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
