@@ -156,13 +156,14 @@ class TaskModule(Protocol):
 
     Attributes:
         DATASETS: datasets used when a suite names none, in order of preference; the last is built in.
-        SCORE: name and direction of the first metric of `score`: what a search looks for when it is not told.
+        SCORES: name and direction of every metric that `score` can give, the task's own first: what a search looks for
+            when it is not told, and what it can be told to look for.
     """
 
     REVISION: int
     Params: type[Params]
     DATASETS: tuple[str, ...]
-    SCORE: tuple[str, Direction]
+    SCORES: Mapping[str, Direction]
 
     def outline(self, params: Any) -> Signature:
         """The signature as far as it is known before any data is read."""

@@ -22,6 +22,20 @@ class UsageError(DlbenchError):
     exit_code = 2
 
 
+class Impossible(UsageError):
+    """A configuration that cannot be.
+
+    Args:
+        what: why, without saying which.
+        which: the configuration.
+        hint: what to do about it in a grid.
+    """
+
+    def __init__(self, what: str, which: str = "", hint: str = "") -> None:
+        self.what = what
+        super().__init__(" ".join(part for part in (f"{which}:" if which else "", f"{what}.", hint) if part))
+
+
 class SuiteError(UsageError):
     """All that is wrong with one suite file, found in one pass.
 

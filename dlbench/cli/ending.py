@@ -110,7 +110,7 @@ class Ending:
             EnvironmentFault: the report cannot be written; all else is done.
             Exit: Ctrl-C came while the report was written, or while MLflow was waited for.
         """
-        counts = ", ".join(f"{n} {status}" for status, n in sorted(outcome.counts.items()))
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(outcome.counts.items())) or "nothing was left to do"
         fault: EnvironmentFault | None = None
         try:
             say(f"{self.suite.name}: {counts}; {count(len(outcome.made), 'attempt')} in {duration(outcome.seconds)}")

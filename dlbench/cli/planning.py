@@ -150,7 +150,7 @@ class Planned:
     @property
     def index(self) -> list[Entry]:
         """The suite's index as it is known before the run; what a search has named before stays in it."""
-        named = self.searching.known(self.earlier) if self.searching is not None else []
+        named = self.searching.known() if self.searching is not None else []
         return [*named, *self.plan.entries]
 
     @cached_property

@@ -12,12 +12,13 @@ from dlbench.cli.quantities import duration
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
 from dlbench.schema.record import Record
+from dlbench.schema.space import shown
 
 
 def title(entry: Entry) -> str:
     """`lstm · seed 3`, `lstm · cost, batch 64, round 1`, with task settings that vary."""
     beyond = [
-        f"{k.partition('.')[2] or k}={_short(v)}"
+        f"{k.partition('.')[2] or k}={shown(v)}"
         for k, v in entry.varied.items()
         if entry.candidate is not None or not k.startswith(("model.", "train."))
     ]
@@ -27,10 +28,6 @@ def title(entry: Entry) -> str:
         return f"{name} · seed {entry.job.seed}"
     anchor = ", anchor" if cost.anchor else ""
     return f"{name} · cost, batch {cost.batch_size}, round {cost.round + 1}{anchor}"
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def outcome(record: Record, log: Path | None) -> str:

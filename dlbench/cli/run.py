@@ -37,6 +37,11 @@ NoReport = Annotated[bool, typer.Option("--no-report", help="Do not write the re
 Executor = Annotated[str, typer.Option(help="Where jobs run: a name from `dlbench list executors`.")]
 Timeout = Annotated[str | None, typer.Option(help="Longest running time of one job: 90s, 10m, 2h.")]
 
+Trials = Annotated[int | None, typer.Option(min=1, help="Candidates for each study; replaces the suite's budget.")]
+Pruner = Annotated[
+    str | None, typer.Option(help="median, successive_halving, hyperband, patient, wilcoxon, or none of these: none.")
+]
+
 FAILURES = ("failed", "oom", "diverged", "timeout", "lost")
 
 
@@ -74,9 +79,9 @@ def run(
 def sweep(
     suite: shared.SuiteFile,
     overrides: shared.Overrides = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Distinct candidates that each study tries.")] = None,
+    trials: Trials = None,
     strategy: Annotated[str | None, typer.Option(help="A name from `dlbench list strategies`.")] = None,
-    pruner: Annotated[str | None, typer.Option(help="median, successive_halving, hyperband, patient, none.")] = None,
+    pruner: Pruner = None,
     store: shared.Store = shared.STORE,
     slots: Slots = None,
     executor: Executor = "local",
@@ -109,6 +114,7 @@ def _whole(flags: "Flags", how: "Closing", store: Path, executor: str, *, json: 
     from dlbench.cli.planning import planned
     from dlbench.cli.report import check_place
     from dlbench.store.folder import Store as Folder
+    from dlbench.store.studies import write_list
 
     ended: tuple[Outcome, int | None] | None = None
     failed: Mapping[str, int] = {}
@@ -121,6 +127,7 @@ def _whole(flags: "Flags", how: "Closing", store: Path, executor: str, *, json: 
             if how.report:
                 check_place(name, how.out_folder)
             changed = folder.write_suite(todo.plan.suite, todo.index)
+            write_list(folder, name, [] if todo.searching is None else todo.searching.ids)
             folder.keep_choices(name, todo.plan.choices)
             for line in todo.remarks():
                 warn(line)

@@ -1,12 +1,15 @@
 """From a planned suite with a `search:` to its studies, ready to run: spaces, strategies, pruners, logs."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dlbench.catalog import did_you_mean
 from dlbench.cli.planning import Planned
 from dlbench.cli.quantities import duration
 from dlbench.contracts import Strategy
+from dlbench.errors import Unsupported, UsageError
 from dlbench.plan import identity
 from dlbench.plan.apart import Apart
 from dlbench.plan.candidates import Candidates
@@ -24,7 +27,8 @@ from dlbench.schema.search import Objective, SearchSettings, StrategyEntry
 from dlbench.schema.space import Point, Space
 from dlbench.schema.study import Study, StudyEvent, StudyHead, Told
 from dlbench.store.folder import Store
-from dlbench.store.studies import events, log, studies, write_head
+from dlbench.store.studies import add_job, events, ids, jobs, log, studies, write_head
+from dlbench.worker.table import row
 
 if TYPE_CHECKING:
     from dlbench.schema.suite import TaskEntry
@@ -46,11 +50,33 @@ class Searching:
         assert settings is not None
         self.todo, self.store, self.settings = todo, store, settings
         self.suite = todo.plan.suite
+        self.before = [] if store is None else ids(store, self.suite.name)
         self.resolver: Resolver = replace(todo.plan.resolver, ask_params=todo.describe.once)
         self.defaults: list[Contender] = self.resolver.contenders()
         self.heads: list[tuple[Candidates, StudyHead]] = [
             pair for number, task in enumerate(self.suite.tasks) for pair in self._of_task(number, task)
         ]
+        self._check()
+
+    def _check(self) -> None:
+        """See that what the search stands on is there.
+
+        Raises:
+            UsageError: a suite that it begins from is not in the store, or its table has other trainings.
+        """
+        there = [] if self.store is None else self.store.suites()
+        for name in self.settings.warm_start:
+            if name not in there:
+                near = did_you_mean(name, there)
+                raise UsageError(
+                    f"{self.todo.flags.suite}: search.warm_start: {name!r} was not run into this store.{near}"
+                )
+        for candidates, head in self.heads if self.settings.table is not None else ():
+            point = head.space.walk(lambda axis: (axis.values or (axis.low,))[0])
+            try:
+                row(candidates.train(candidates.contender(point), 0, head.seeds[0]).job)
+            except Unsupported as error:
+                raise UsageError(f"{self.todo.flags.suite}: search.table: {error}") from error
 
     def _of_task(self, number: int, task: "TaskEntry") -> list[tuple[Candidates, StudyHead]]:
         candidates = Candidates(self.resolver, number, self.settings, self.todo.describe.once, self.todo.plan.roots)
@@ -112,19 +138,23 @@ class Searching:
 
     def _own_score(self, task: str) -> Objective:
         asked = {"what": "module", "shelf": "tasks", "name": task, "plugins": self.suite.plugins}
-        name, better = self.todo.describe([asked])[0]["score"]
+        name, better = next(iter(self.todo.describe([asked])[0]["scores"].items()))
         return Objective(metric=f"val_{name}", better=better)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def known(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Those lines of an index that belong to these studies."""
-        ids = {head.id for _, head in self.heads}
-        return [entry for entry in entries if entry.study in ids]
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the studies."""
+        return [head.id for _, head in self.heads]
+
+    def known(self) -> list[Entry]:
+        """The jobs that these studies have named before."""
+        return [] if self.store is None else [entry for id in self.ids for entry in jobs(self.store, id)]
 
     def lines(self) -> list[str]:
         """A line for the user about each task's studies."""
-        found = []
+        found = self._differences()
         for task in dict.fromkeys(head.task for _, head in self.heads):
             heads = [head for _, head in self.heads if head.task == task]
             space = heads[0].space
@@ -135,26 +165,37 @@ class Searching:
             axes = ", ".join(axis.name for axis in space.axes)
             parts = [
                 f"search on {task}: {len(heads)} {'study' if len(heads) == 1 else 'studies'} ({strategies})",
-                f"up to {', '.join(f'{value:g} {unit}' for unit, value in limits.items())} each",
-                f"of {'endlessly many' if size is None else f'{size:,}'} candidates ({axes})",
+                "each until " + " or ".join(_spent(unit, value) for unit, value in limits.items()),
+                f"of {'endlessly many' if size is None else f'{size:,}'} candidate{'' if size == 1 else 's'} ({axes})",
                 f"for {', '.join(objective.metric for objective in heads[0].objectives)}",
             ]
             parts += [f"pruned by {heads[0].pruner.name}"] if heads[0].pruner is not None else []
             parts += [f"{told} told before"] if told else []
-            parts += self._duration(task, len(heads))
+            parts += self._duration(task, heads, size)
             found.append(", ".join(parts))
         return found
 
-    def _duration(self, task: str, studies: int) -> list[str]:
-        """How long it takes at most, as far as the defaults tell; what is pruned takes less."""
+    def _duration(self, task: str, heads: Sequence[StudyHead], size: int | None) -> list[str]:
+        """How long it takes beside the rest, as far as the defaults tell; what is pruned takes less."""
         trials, entries = self.settings.budget.trials, [e for e in self.todo.plan.entries if e.job.task.name == task]
         known = [self.todo.estimator.seconds(entry) for entry in entries if entry.job.kind == "train"]
         seconds = [each for each in known if each is not None]
-        if trials is None or not seconds:
+        if trials is None or not seconds or self.settings.table is not None:
             return []
-        times = sum(strategy.times for strategy in self.settings.strategies) / len(self.settings.strategies)
-        all_s = max(seconds) * trials * times * studies * len(self.settings.seeds) / self.todo.slots
-        return [f"about {duration(all_s)} or so if nothing is pruned and all are like the default"]
+        left = 0.0
+        for head in heads:
+            tried = sum(e.kind == "asked" and e.same_as is None and e.origin != "warm" for e in self._past(head))
+            left += max(0.0, min(trials * head.strategy.times, math.inf if size is None else size) - tried)
+        all_s = max(seconds) * left * len(self.settings.seeds) / self.todo.slots
+        return [f"about {duration(all_s)} or so more if nothing is pruned and all are like the default"] if left else []
+
+    def _differences(self) -> list[str]:
+        """That the suite had other studies before, which its results no longer show."""
+        gone = set(self.before) - set(self.ids)
+        if not gone:
+            return []
+        many = "a study" if len(gone) == 1 else f"{len(gone)} studies"
+        return [f"{many} that this suite had before is not the one it asks for now: kept in the store, no longer shown"]
 
     def _past(self, head: StudyHead) -> list[StudyEvent]:
         return [] if self.store is None else events(self.store, head.id)
@@ -172,7 +213,12 @@ class Searching:
         return Source(self, store, earlier, know, note)
 
     def search(
-        self, candidates: Candidates, head: StudyHead, store: Store, log: Callable[[str, StudyEvent], None]
+        self,
+        candidates: Candidates,
+        head: StudyHead,
+        store: Store,
+        log: Callable[[str, StudyEvent], None],
+        note: Callable[[str], None],
     ) -> Search:
         """One study, brought to where its log ends."""
         write_head(store, head)
@@ -184,6 +230,7 @@ class Searching:
             lambda event: log(head.id, event),
             self._past(head),
             self._warm(candidates, head, store),
+            note,
         )
 
     def _warm(self, candidates: Candidates, head: StudyHead, store: Store) -> list[tuple[Point, Told]]:
@@ -223,11 +270,11 @@ class Source(Studies):
     ) -> None:
         self._searching, self._store, self._earlier, self._know = searching, store, earlier, know
         self._candidates = {head.id: candidates for candidates, head in searching.heads}
-        self.entries = searching.known(earlier)
+        self.entries = searching.known()
         self.grew = False
         self._there = {(entry.study, entry.candidate, entry.job.id) for entry in self.entries}
         super().__init__(
-            [searching.search(candidates, head, store, self._log) for candidates, head in searching.heads],
+            [searching.search(candidates, head, store, self._log, note) for candidates, head in searching.heads],
             self._judged,
             self._add,
             note,
@@ -248,7 +295,15 @@ class Source(Studies):
         if key not in self._there:
             self._there.add(key)
             self.entries.append(entry)
+            if entry.study is not None:
+                add_job(self._store, entry)
             self._store.add_entry(self._searching.suite.name, entry)
+
+
+def _spent(unit: str, value: float) -> str:
+    if unit == "trials":
+        return f"{value:g} candidate{' was' if value == 1 else 's were'} tried"
+    return f"{value:g} {unit} were spent"
 
 
 def _judge(head: StudyHead) -> Judge | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlbench.errors import UsageError
+from dlbench.errors import Impossible, UsageError
 from dlbench.plan.ask import Ask
 from dlbench.plan.contenders import Contender, Resolver
 from dlbench.plan.grid import CostGrid, train_entry
@@ -73,7 +73,7 @@ class Candidates:
         labels = [model.label for model in contenders(self.resolver.suite, self.resolver.suite.tasks[self.task])]
         found = self.resolver.candidate(self.task, str(point.get(MODEL, labels[0])), combination(point))
         if found.skipped is not None:
-            raise UsageError(found.skipped)
+            raise Impossible(found.skipped)
         return found
 
     def facts(self, contender: Contender) -> dict[str, float]:
@@ -94,7 +94,7 @@ class Candidates:
         )
         (answer,) = self.ask([{"what": "check", "work": work.model_dump(mode="json")}])
         if not answer["ok"]:
-            raise UsageError(str(answer["reason"]))
+            raise Impossible(str(answer["reason"]))
         names = (*COUNTED, "train_size")
         return {name: float(answer[name]) for name in names if answer.get(name) is not None}
 

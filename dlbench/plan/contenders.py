@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dlbench
 from dlbench.catalog import Catalog, Shelf
-from dlbench.errors import UsageError
+from dlbench.errors import Impossible
 from dlbench.plan import identity
 from dlbench.plan.ask import Ask
 from dlbench.plan.describe import digest_of_plugin
@@ -125,7 +125,7 @@ class Resolver:
         model = next(model for model in contenders(self.suite, entry) if model.label == label)
         point = Point(entry, self.chosen[task], model, combination)
         if self._excluded(point):
-            raise UsageError("`exclude:` leaves it out")
+            raise Impossible("`exclude:` leaves it out")
         return self._resolved([point])[0]
 
     def _resolved(self, points: Sequence[Point]) -> list[Contender]:
@@ -184,8 +184,7 @@ class Resolver:
     def _train_settings(self, point: Point) -> TrainSettings:
         settings, errors = validate(TrainSettings, self._train(point))
         if errors:
-            what = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['message']}".strip() for e in errors)
-            raise UsageError(f"{self.suite.name}: {_label(point.model, point.combination)}: train: {what}")
+            raise Impossible(_what(errors), f"{self.suite.name}: {_label(point.model, point.combination)}: train")
         assert isinstance(settings, TrainSettings)
         return settings
 
@@ -217,9 +216,8 @@ class Resolver:
 
     def _complete(self, point: Point, answer: dict[str, Json]) -> dict[str, Json]:
         if answer.get("errors"):
-            what = "; ".join(f"{'.'.join(map(str, e['loc']))} {e['message']}".strip() for e in answer["errors"])
-            hint = "`exclude:` leaves such combinations out."
-            raise UsageError(f"{self.suite.name}: {_label(point.model, point.combination)}: {what}. {hint}")
+            which = f"{self.suite.name}: {_label(point.model, point.combination)}"
+            raise Impossible(_what(answer["errors"]), which, "`exclude:` leaves such combinations out.")
         params: dict[str, Json] = answer["params"]
         return params
 
@@ -287,6 +285,14 @@ class Resolver:
         wanted = {"model", *phases}
         used = {name: m["revision"] for name, m in modules.items() if wanted & set(m["phases"])}
         return {name: [revision, self._outside("meters", name)] for name, revision in used.items()}
+
+
+def _what(errors: Sequence[Mapping[str, Json]]) -> str:
+    """What is wrong with parameters, in a clause."""
+    parts = [
+        f"{'.'.join(map(str, e['loc']))} {str(e['message']).removeprefix('Value error, ')}".strip() for e in errors
+    ]
+    return "; ".join(parts)
 
 
 def _below(combination: Mapping[str, Json], prefix: str) -> dict[str, Json]:

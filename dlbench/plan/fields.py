@@ -101,6 +101,8 @@ def refuse_vary(spot: Spot, key: str, problems: Problems) -> None:
     settings = [f"train.{name}" for name in TrainSettings.model_fields]
     if key.startswith("train."):
         unknown_key(problems, spot, key, settings, "there is no setting")
+    elif key == "model":
+        problems.add(spot.at(key), "'model' is no setting: list the models under `models:`, and each is a choice.")
     elif key in TrainSettings.model_fields:
         problems.add(spot.at(key), f"{key!r} cannot vary by this name. Did you mean 'train.{key}'?")
     else:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from dlbench.plan.candidates import Candidates
 from dlbench.plan.contenders import Contender, Resolver
 from dlbench.plan.grid import CostGrid, Know, train_entry
+from dlbench.plan.space import combination
 from dlbench.schema.job import Entry
 from dlbench.schema.study import Study
 from dlbench.schema.suite import Suite
@@ -64,7 +65,8 @@ def finals(
         for rank, trial in enumerate(best, 1):
             label = study.head.strategy.label if several else "best"
             label = label if len(best) == 1 or (several and rank == 1) else f"{label} {rank}"
-            winner = replace(candidates.contender(trial.point), label=label, varied={})
+            winner = candidates.contender(trial.point)
+            winner = replace(winner, label=label, varied={} if several else combination(trial.point))
             named.append((winner, (study.head.seed,) if several else suite.seeds))
     seeds = judged_seeds(suite)
     entries = [train_entry(contender, seed) for seed in seeds for contender, own in named if seed in own]

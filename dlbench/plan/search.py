@@ -17,13 +17,13 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from dlbench.contracts import Strategy
-from dlbench.errors import DlbenchError
+from dlbench.errors import DlbenchError, Impossible
 from dlbench.plan.candidates import FORWARD_AND_BACKWARD, Candidates
 from dlbench.plan.contenders import Contender
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
 from dlbench.schema.record import DONE, Record
-from dlbench.schema.space import Point
+from dlbench.schema.space import Point, shown
 from dlbench.schema.study import Origin, State, Study, StudyEvent, StudyHead, Told, trials_of
 
 MOST_REPEATS = 200
@@ -98,6 +98,7 @@ class Search:
         log: keeps a line; called before the line has an effect.
         past: lines of an earlier run.
         warm: what is known from elsewhere, told before the first question.
+        say: tells the user what no job tells.
     """
 
     def __init__(
@@ -109,7 +110,9 @@ class Search:
         log: Log,
         past: Sequence[StudyEvent] = (),
         warm: Sequence[tuple[Point, Told]] = (),
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
+        self._say = say
         self.head, self._strategy, self._judge, self._candidates, self._log = head, strategy, judge, candidates, log
         self._warm = deque(warm)
         self._first = deque(dict(point) for point in candidates.settings.first)
@@ -209,13 +212,23 @@ class Search:
             named = self._named(number, seed)
             if named is None:
                 self._dry = True
+                if not self._running:
+                    self._say(f"{self._name} has nothing more to name: it ends after {self._tried} candidates")
                 return False
             candidate = self._ask(number, *named)
             if candidate is not None:
                 self._prepare(candidate)
                 if candidate.jobs:
                     return True
+        if self._repeats >= MOST_REPEATS:
+            again = f"{MOST_REPEATS} times in a row it named what it had tried before"
+            self._say(f"{self._name}: {again}: it ends after {self._tried} candidates")
+            self._closed = True
         return False
+
+    @property
+    def _name(self) -> str:
+        return f"{self.head.strategy.label} (study {self.head.seed} on {self.head.dataset})"
 
     def _named(self, number: int, seed: int) -> tuple[Point, Origin] | None:
         """The candidate of a number: of the suite's own list while that lasts, then of the strategy."""
@@ -267,10 +280,13 @@ class Search:
             contender = candidate.contender = make.contender(candidate.point)
             candidate.facts = make.facts(contender)
         except DlbenchError as error:
-            self._end(candidate.number, Told(state="failed", reason=str(error)))
+            why = error.what if isinstance(error, Impossible) else str(error)
+            self._tell_user(candidate, "failed", why)
+            self._end(candidate.number, Told(state="failed", reason=why))
             return
         violations = self._violations(candidate.facts)
         if any(violation > 0 for violation in violations.values()):
+            self._tell_user(candidate, "infeasible", _broken(violations))
             self._end(candidate.number, self._summary(candidate, "infeasible", _broken(violations)))
             return
         cost = None if candidate.helper else make.measure(contender, candidate.number)
@@ -279,6 +295,11 @@ class Search:
         entries = [make.train(contender, candidate.number, seed) for seed in seeds]
         own = [entry.model_copy(update={"study": self.head.id}) for entry in ([cost] if cost else []) + entries]
         candidate.jobs = deque(own)
+
+    def _tell_user(self, candidate: Candidate, state: State, why: str) -> None:
+        """What no job will tell of."""
+        values = " ".join(f"{name.rpartition('.')[2]}={shown(value)}" for name, value in candidate.point.items())
+        self._say(f"#{candidate.number} {values}: {state}: {why}")
 
     # --- judging ----------------------------------------------------------------------------------------------
 
@@ -480,5 +501,4 @@ def _repeated(told: Told) -> Told:
 
 
 def _broken(violations: dict[str, float]) -> str:
-    parts = [f"{name} is {violation:.0%} beyond its bound" for name, violation in violations.items() if violation > 0]
-    return "; ".join(parts)
+    return "; ".join(f"{name} is beyond its bound" for name, violation in violations.items() if violation > 0)

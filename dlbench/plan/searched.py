@@ -26,17 +26,30 @@ def check_search(read: ReadSuite, shelves: Shelves, catalog: Catalog, describe: 
     if settings is None:
         return
     at = read.root.at("search")
+    _check_seeds(settings, read, problems)
     if settings.space is not None:
         axes = [_typed(axis, _schemas(axis.name, read, shelves)) for axis in settings.space]
         _check_axes(axes, read, shelves, describe, problems)
         settings = settings.model_copy(update={"space": tuple(axes)})
     settings = settings.model_copy(update={"strategies": _complete(settings, catalog, at.at("strategy"), problems)})
     _check_pruners(settings, at, problems)
+    _check_scores(settings, read, shelves, at, problems)
     if settings.table is not None and settings.table not in names():
         unknown_key(problems, at.at("table"), settings.table, names(), "there is no table")
     if not problems:
         _check_spaces(settings, read, shelves, catalog, describe, problems)
     read.fields["search"] = settings
+
+
+def _check_seeds(settings: SearchSettings, read: ReadSuite, problems: Problems) -> None:
+    """Note seeds that would choose a winner and judge it."""
+    judges = settings.studies if settings.wide else read.fields.get("seeds", (0,))
+    both = sorted(set(settings.seeds) & set(judges))
+    if both and settings.winners:
+        where = read.root.at("search", "seeds")
+        whose = "study_seeds" if settings.wide else "the suite's seeds"
+        text = f"seed {both[0]} would choose the winner and judge it, as one of {whose}: give a number of seeds."
+        problems.add(where, text)
 
 
 # --- axes -----------------------------------------------------------------------------------------------------
@@ -81,6 +94,9 @@ def _check_axes(axes: Iterable[Axis], read: ReadSuite, shelves: Shelves, describ
     for axis in axes:
         head, _, parameter = axis.name.partition(".")
         below = spot.at(axis.name)
+        if head == "dataset":
+            problems.add(below, "the data that judges candidates cannot be searched: scores on it would not compare.")
+            continue
         if axis.name in read.fields.get("vary", {}):
             problems.add(below, f"{axis.name} stands in `vary:` as well; what is searched needs no list there.")
         if head not in owners:
@@ -121,7 +137,10 @@ def _ends(axis: Axis, spot: Spot) -> list[Spot]:
 
 def _complete(settings: SearchSettings, catalog: Catalog, spot: Spot, problems: Problems) -> tuple[StrategyEntry, ...]:
     """Strategies with all their parameters."""
-    return tuple(_completed(entry, catalog, spot, problems) for entry in settings.strategies)
+    items = list(spot.items()) or [spot]
+    return tuple(
+        _completed(entry, catalog, item, problems) for entry, item in zip(settings.strategies, items, strict=False)
+    )
 
 
 def _completed(entry: StrategyEntry, catalog: Catalog, spot: Spot, problems: Problems) -> StrategyEntry:
@@ -130,14 +149,9 @@ def _completed(entry: StrategyEntry, catalog: Catalog, spot: Spot, problems: Pro
         return entry
     module: Any = catalog.load("strategies", entry.name)
     params, errors = validate(module.Params, entry.params)
-    tell(
-        problems,
-        spot,
-        [{**e, "loc": ()} if e["type"] != "extra_forbidden" else e for e in errors],
-        module.Params.model_fields,
-        f"the strategy {entry.name} has no parameter",
-        prefix=f"for {entry.name}: ",
-    )
+    below = spot.at("params") if spot.child("params") is not None else spot.at(entry.name)
+    lead = f"the strategy {entry.name} has no parameter"
+    tell(problems, below, errors, module.Params.model_fields, lead, prefix=f"for {entry.name}: ")
     return entry if params is None else entry.model_copy(update={"params": params.model_dump(mode="json")})
 
 
@@ -154,12 +168,24 @@ def _check_pruner(pruner: PrunerEntry, settings: SearchSettings, spot: Spot, pro
 
     kind = PARAMS[pruner.name]
     _, errors = validate(kind, pruner.params)
-    tell(problems, spot, errors, kind.model_fields, f"the pruner {pruner.name} has no parameter")
+    tell(problems, spot.at(pruner.name), errors, kind.model_fields, f"the pruner {pruner.name} has no parameter")
     metrics = [objective.metric for objective in settings.objectives]
     if pruner.on is not None and pruner.on not in (*metrics, "pareto"):
         unknown_key(problems, spot, pruner.on, [*metrics, "pareto"], "it judges an objective, and there is none called")
     if pruner.name == "wilcoxon" and len(settings.seeds) < 2:
         problems.add(spot, "wilcoxon compares seeds: give the search several (`seeds: 5`).")
+
+
+def _check_scores(settings: SearchSettings, read: ReadSuite, shelves: Shelves, at: Spot, problems: Problems) -> None:
+    """Note scores of the validation split that a task of the suite does not give."""
+    tasks = [task.entry for task in read.tasks if shelves.knows(task.entry)]
+    named = [(at.at("objectives", place), each.metric) for place, each in enumerate(settings.objectives)]
+    named += [(at.at("constraints", each.metric), each.metric) for each in settings.constraints]
+    for task in tasks:
+        known = [f"val_{name}" for name in shelves.answers["tasks", task.name].get("scores", ())]
+        for where, metric in named:
+            if metric.startswith("val_") and known and metric not in known:
+                unknown_key(problems, where, metric, known, f"{task.name} gives no score")
 
 
 # --- whole spaces ---------------------------------------------------------------------------------------------
@@ -169,6 +195,10 @@ def _check_spaces(
     settings: SearchSettings, read: ReadSuite, shelves: Shelves, catalog: Catalog, describe: Ask, problems: Problems
 ) -> None:
     at = read.root.at("search")
+    varied = [read.fields.get("vary", {}), *(model.entry.vary for model in read.all_models)]
+    if any(key.startswith("dataset.") for keys in varied for key in keys):
+        problems.add(read.root.at("vary"), "a search cannot vary the data that judges its candidates.")
+        return
     for task in read.tasks:
         models = read.models_of(task)
         having = {

@@ -54,7 +54,8 @@ def space_of(
     axes: dict[str, Axis] = {}
     if len(models) > 1:
         axes[MODEL] = Axis(name=MODEL, choices=tuple(labels))
-    if settings.own or settings.space is None:
+    nothing_else = settings.space is None and not vary and len(models) == 1 and not models[0].vary
+    if settings.own or nothing_else:
         for axis in _own(models):
             axes[axis.name] = axis
     for model in models:

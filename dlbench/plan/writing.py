@@ -6,7 +6,7 @@ from typing import Any
 from dlbench.plan.searching import FIRST_SEED, GOALS, OWN
 from dlbench.schema.base import Json
 from dlbench.schema.metric import usual_direction
-from dlbench.schema.search import Constraint, Objective, SearchSettings, StrategyEntry
+from dlbench.schema.search import Constraint, Objective, PrunerEntry, SearchSettings, StrategyEntry
 from dlbench.schema.space import Axis
 
 _GOALS = {better: goal for goal, better in GOALS.items()}
@@ -31,8 +31,7 @@ def search_block(settings: SearchSettings) -> dict[str, Json]:
     strategies = [_strategy(entry) for entry in settings.strategies]
     found["strategy"] = strategies[0] if len(strategies) == 1 else strategies
     if settings.pruner is not None:
-        params = dict(settings.pruner.params) | ({"on": settings.pruner.on} if settings.pruner.on is not None else {})
-        found["pruner"] = {settings.pruner.name: params} if params else settings.pruner.name
+        found["pruner"] = _pruner(settings.pruner)
     if settings.objectives:
         found["objectives"] = [_objective(objective) for objective in settings.objectives]
     if settings.constraints:
@@ -66,14 +65,20 @@ def _few(allowed: Sequence[Json]) -> Json:
     return allowed[0] if len(allowed) == 1 else list(allowed)
 
 
+def _pruner(entry: PrunerEntry) -> Json:
+    params = dict(entry.params) | ({"on": entry.on} if entry.on is not None else {})
+    return {entry.name: params} if params else entry.name
+
+
 def _strategy(entry: StrategyEntry) -> Json:
     usual = entry.name if entry.times == 1 else f"{entry.name}-{entry.times:g}x"
-    if entry.times == 1 and entry.label == usual:
+    if entry.times == 1 and entry.label == usual and entry.pruner is None:
         return {entry.name: dict(entry.params)} if entry.params else entry.name
     found: dict[str, Json] = {"strategy": entry.name}
     found |= {"label": entry.label} if entry.label != usual else {}
     found |= {"times": whole(entry.times)} if entry.times != 1 else {}
-    return found | ({"params": dict(entry.params)} if entry.params else {})
+    found |= {"params": dict(entry.params)} if entry.params else {}
+    return found | ({"pruner": _pruner(entry.pruner)} if entry.pruner is not None else {})
 
 
 def _objective(objective: Objective) -> Json:

@@ -98,7 +98,8 @@ class SearchSettings(Value):
     """The `search:` block of a suite.
 
     Attributes:
-        space: axes over the suite's `vary:`; None: the space that each model itself declares.
+        space: axes over the suite's `vary:`; None: what the suite varies and the choice among its models, or, where
+            there is neither, the space that the model itself declares.
         own: whether the models' own spaces are searched as well (`model.*: own`).
         strategies: each runs its own studies under the same budget.
         objectives: empty: the task's own score on the validation split.

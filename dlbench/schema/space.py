@@ -1,6 +1,7 @@
 """A search space: axes with their ranges or choices, some only where others have certain values. Pure values."""
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -11,6 +12,13 @@ from dlbench.schema.base import Json, Value
 
 Point = dict[str, Json]
 """A candidate: axis → value, of the axes that apply to it, in the order of the space."""
+
+
+def shown(value: Json) -> str:
+    """A value as a suite would say it, with no more digits than a person needs."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 class Axis(Value):

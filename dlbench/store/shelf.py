@@ -13,6 +13,7 @@ from dlbench.store.damage import why_unreadable
 from dlbench.store.folder import Store
 from dlbench.store.growing import Growing
 from dlbench.store.identity import split, study_key
+from dlbench.store.studies import ids
 from dlbench.store.study_log import StudyLog
 
 ENDED = "ended"
@@ -147,6 +148,8 @@ class Shelf:
             lines, anew = self._index.news()
             if anew:
                 self.entries, self.studies = {}, {}
+            for study in ids(self.store, self.suite):  # also those none of whose candidates came to have a job
+                self._hear_of(study)
             for line in lines:
                 self._take(Entry.model_validate_json(line))
         except (ValidationError, OSError) as error:
@@ -154,8 +157,12 @@ class Shelf:
 
     def _take(self, entry: Entry) -> None:
         self.entries.setdefault(entry.job.id, entry)
-        if entry.study is not None and entry.study not in self.studies:
-            self.studies[entry.study] = StudyLog(self.store.root / "studies" / entry.study)
+        if entry.study is not None:
+            self._hear_of(entry.study)
+
+    def _hear_of(self, study: str) -> None:
+        if study not in self.studies:
+            self.studies[study] = StudyLog(self.store.root / "studies" / study)
 
     def _at(self, t: float | None) -> Invocation | None:
         """The invocation in which something happened at a time; the first, if none had begun then."""

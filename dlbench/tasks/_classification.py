@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from dlbench.contracts import Batch
-from dlbench.schema.metric import Metric
+from dlbench.schema.metric import Direction, Metric
 from dlbench.schema.signature import Classes, Input, Signature
 
 BINS = 15
@@ -35,6 +35,15 @@ class Labelled(Protocol):
     def to(self, device: torch.device) -> None:
         """Move everything to the device."""
 
+
+SCORES: Mapping[str, Direction] = {
+    "accuracy": "higher",
+    "f1_macro": "higher",
+    "ece": "lower",
+    "loss": "lower",
+    "top5": "higher",
+}
+"""All that `scores` can give, with which way is better."""
 
 Split = TypeVar("Split", bound=Labelled)
 

@@ -28,7 +28,7 @@ from dlbench.tasks._rand_augment import STRONGEST, RandAugment
 
 REVISION = 1
 DATASETS = ("mnist", "digits")
-SCORE = ("accuracy", "higher")
+SCORES = _classification.SCORES
 SPLITS = ("train", "val", "test")
 
 

@@ -22,7 +22,7 @@ from dlbench.tasks._sequences import Sequences
 
 REVISION = 1
 DATASETS = ("ag_news", "temporal_order")
-SCORE = ("accuracy", "higher")
+SCORES = _classification.SCORES
 SPLITS = ("train", "val", "test")
 
 

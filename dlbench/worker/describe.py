@@ -49,7 +49,7 @@ def _module(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
         answer["tasks"] = list(module.TASKS)
         answer["files"] = [file.model_dump(mode="json") for file in getattr(module, "FILES", ())]
     if request["shelf"] == "tasks":
-        answer |= {"datasets": list(module.DATASETS), "score": list(module.SCORE)}
+        answer |= {"datasets": list(module.DATASETS), "scores": dict(module.SCORES)}
     if request["shelf"] == "meters":
         answer["phases"] = list(module.PHASES)
     return answer

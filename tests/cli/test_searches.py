@@ -37,7 +37,7 @@ def course(terminal: Terminal) -> list[Any]:
 def test_a_search_from_the_first_candidate_to_the_verdict(terminal: Terminal) -> None:
     suite = terminal.write(search=SEARCH, train=TRAIN, seeds=5)
     planned = terminal("plan", suite)
-    assert "search on vectors: 1 study (tpe), up to 8 trials each, of endlessly many candidates" in planned.out
+    assert "search on vectors: 1 study (tpe), each until 8 candidates were tried, of endlessly many" in planned.out
     assert not (terminal.folder / ".dlbench").exists()
     said = terminal("run", suite, "--no-mlflow")
     records = terminal.records()
@@ -84,7 +84,7 @@ def test_sweep_searches_what_a_suite_varies(terminal: Terminal) -> None:
         vary={"train.lr": [0.001, 0.01, 0.1]},
     )
     said = terminal("sweep", suite, "--trials", "4", "--strategy", "random", *QUIET)
-    assert "search on vectors: 1 study (random), up to 4 trials each, of 6 candidates (model, train.lr)" in said.err
+    assert "each until 4 candidates were tried, of 6 candidates (model, train.lr)" in said.err
     assert sum(r["study"] is not None for r in terminal.records()) == 4
     (terminal.folder / "one.yaml").write_text((terminal.folder / suite).read_text().replace("tiny", "one"))
     none = terminal("sweep", terminal.write("none"), "--trials", "4", code=2)
@@ -123,7 +123,7 @@ def test_candidates_that_fail_end_nothing(terminal: Terminal) -> None:
 def test_a_smoke_run_tries_two_candidates_of_each_study(terminal: Terminal) -> None:
     search = {"space": SPACE, "strategy": ["random", "tpe"], "study_seeds": 5, "seeds": 3, "budget": {"trials": 50}}
     said = terminal("run", terminal.write(search=search), "--smoke")
-    assert "2 studies (random, tpe), up to 2 trials each" in said.err
+    assert "2 studies (random, tpe), each until 2 candidates were tried" in said.err
     assert "failed" not in said.err
 
 
@@ -176,3 +176,31 @@ def test_what_another_suite_found_is_told_beforehand(terminal: Terminal) -> None
     of_grid = [r for r in terminal.records("grid") if r["model"]["params"]["hidden"] == 16 and r["train"]["lr"] == 0.01]
     scores = [m["value"] for r in of_grid for m in r["metrics"] if m["name"] == "val_accuracy"]
     assert told["values"] == [pytest.approx(sum(scores) / 2)]
+
+
+def test_a_suite_shows_the_studies_it_asks_for_also_when_it_asks_for_earlier_ones_again(terminal: Terminal) -> None:
+    one, other = ({"space": {"model.hidden": values}, "strategy": "grid", "winners": 0} for values in ([4, 8], [16]))
+    for search in (one, other):
+        terminal("run", terminal.write(search=search), *QUIET)
+    said = terminal("run", terminal.write(search=one), "--no-mlflow")
+    assert "a study that this suite had before is not the one it asks for now" in said.err
+    assert sorted(r["model"]["params"]["hidden"] for r in terminal.records()) == [4, 8]
+    assert "2 candidates" in (terminal.folder / "reports" / "tiny" / "report.md").read_text()
+    assert terminal("show", "best", "tiny", "--json").json
+
+
+def test_a_search_in_which_nothing_is_possible_says_so(terminal: Terminal) -> None:
+    space = {"train.nesterov": [True], "train.optimizer": ["adamw"], "model.hidden": [4, 8]}
+    said = terminal("run", terminal.write(search={"space": space, "strategy": "grid"}), "--no-mlflow")
+    assert "#1 nesterov=true optimizer=adamw hidden=8: failed: nesterov needs optimizer: sgd" in said.err
+    assert "2 candidates (2 failed)" in said.out
+    assert "nesterov needs optimizer: sgd" in (terminal.folder / "reports" / "tiny" / "report.md").read_text()
+    assert "no candidate of tiny has a result yet" in terminal("show", "best", "tiny", code=2).err
+
+
+def test_what_a_search_stands_on_has_to_be_there(terminal: Terminal) -> None:
+    space = {"model.hidden": [4, 8]}
+    warm = terminal("plan", terminal.write(search={"space": space, "warm_start": "nobody"}), code=2)
+    assert "tiny.yaml: search.warm_start: 'nobody' was not run into this store." in warm.err
+    table = terminal("plan", terminal.write(search={"space": space, "table": "nas_digits"}), code=2)
+    assert "tiny.yaml: search.table: the table 'nas_digits' holds no such training" in table.err

@@ -43,7 +43,11 @@ class Attention(Params):
 
 
 SHELF: dict[tuple[str, str], dict[str, Any]] = {
-    ("tasks", "sorting"): {"params": Sorting, "datasets": ["words", "digits"]},
+    ("tasks", "sorting"): {
+        "params": Sorting,
+        "datasets": ["words", "digits"],
+        "scores": {"accuracy": "higher", "ece": "lower", "loss": "lower"},
+    },
     ("tasks", "drawing"): {"params": Drawing, "datasets": ["shapes"]},
     ("datasets", "words"): {"params": Drawing, "tasks": ["sorting"], "files": []},
     ("datasets", "digits"): {"params": Digits, "tasks": ["sorting"], "files": []},

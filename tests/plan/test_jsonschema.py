@@ -43,7 +43,7 @@ GOOD = {
     "one dataset": "name: s\ntasks: [{sorting: {dataset: {digits: {length: 5}}}}]\nmodels: [net]",
     "rest": HEAD + "models: [net]\nschema: 1\ndescription: d\ntrain: {epochs: 0.5, betas: [0.9, 0.99], target: null}\n"
     "precision: bf16\ndevice: cuda:0\nvary: {train.lr: [1e-3], model.layers: [1], precision: [fp32], "
-    "dataset.length: [9]}\n"
+    "task.max_length: [9]}\n"
     "exclude: [{model: net}]\nseeds: [1, 2]\ncost: {batch_sizes: [1]}\nbudget: 1h30m\ntimeout: 60\nsearch: {}\n"
     "report: {baseline: net}",
     "no cost": HEAD + "models: [net]\ncost: false\nseeds: 3\nbudget: 2.5",

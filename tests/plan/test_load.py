@@ -60,7 +60,7 @@ models:
 train: {epochs: 4, lr: 2e-3, betas: [0.9, 0.95]}
 precision: bf16
 device: cuda:1
-vary: {train.lr: [3e-4, 1e-3], precision: [fp32, bf16], dataset.length: [10, 20]}
+vary: {train.lr: [3e-4, 1e-3], precision: [fp32, bf16], task.max_length: [10, 20]}
 exclude: [{model: mine, precision: bf16}, {model: net, train.lr: 1e-3}]
 seeds: [3, 5]
 cost: {batch_sizes: [8], phases: [infer], rounds: 2}

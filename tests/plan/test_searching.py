@@ -170,6 +170,15 @@ def test_bad_spaces_are_refused_with_their_place(load: Load, what: str) -> None:
         ("{pruner: {median: {on: val_loss}}}", "it judges an objective, and there is none called 'val_loss'."),
         ("{pruner: wilcoxon}", "wilcoxon compares seeds: give the search several (`seeds: 5`)."),
         ("{objectives: [test_accuracy]}", "a search never sees the test split. Did you mean 'val_accuracy'?"),
+        ("{objectives: [val_acuracy]}", "sorting gives no score 'val_acuracy'. Did you mean 'val_accuracy'?"),
+        ("{constraints: {val_bleu: 1}}", "sorting gives no score 'val_bleu'."),
+        (
+            "{strategy: {evolution: {population: -3}}}",
+            "evolution.population: for evolution: must be at least 2, not -3.",
+        ),
+        ("{seeds: [0]}", "seed 0 would choose the winner and judge it, as one of the suite's seeds"),
+        ("{space: {dataset.length: [5, 9]}}", "the data that judges candidates cannot be searched"),
+        ("{space: {model: [net, wide]}}", "'model' is no setting: list the models under `models:`"),
         ("{objectives: [accuracy]}", "a search knows no metric 'accuracy'. Did you mean 'val_accuracy'?"),
         ("{objectives: [{metric: val_loss, goal: down}]}", "must be maximize or minimize, not 'down'."),
         (
@@ -219,7 +228,7 @@ def names(space: Space) -> list[str]:
 
 
 def test_several_models_are_an_axis_and_own_axes_depend_on_it() -> None:
-    space = space_of(SearchSettings(), [NET, WIDE], {"train.lr": (0.1, 0.2)}, NOTHING)
+    space = space_of(SearchSettings(own=True), [NET, WIDE], {"train.lr": (0.1, 0.2)}, NOTHING)
     assert names(space) == ["model", "model.layers", "model.width", "model.depth", "train.lr"]
     assert space.axis("model.layers").when == {"model": ("net",)}
     assert space.axis("model.depth").when == {"model": ("wide",), "model.width": (2,)}
@@ -227,9 +236,15 @@ def test_several_models_are_an_axis_and_own_axes_depend_on_it() -> None:
 
 
 def test_models_that_declare_the_same_parameter_differently_have_their_own_axes() -> None:
-    space = space_of(SearchSettings(), [NET, DEEP], {}, NOTHING)
+    space = space_of(SearchSettings(own=True), [NET, DEEP], {}, NOTHING)
     assert names(space) == ["model", "net/model.layers", "deep/model.layers"]
     assert combination({"model": "deep", "deep/model.layers": 9}) == {"model.layers": 9}
+
+
+def test_a_search_that_names_no_space_takes_what_varies_before_what_models_declare() -> None:
+    assert names(space_of(SearchSettings(), [NET], {}, NOTHING)) == ["model.layers"]
+    assert names(space_of(SearchSettings(), [NET], {"train.lr": (0.1, 0.2)}, NOTHING)) == ["train.lr"]
+    assert names(space_of(SearchSettings(), [NET, WIDE], {}, NOTHING)) == ["model"]
 
 
 def test_a_given_space_leaves_out_what_models_do_not_have() -> None:

@@ -12,7 +12,7 @@ from dlbench.schema.signature import Classes, Signature, Vector
 
 REVISION = 1
 DATASETS = ("blobs",)
-SCORE = ("accuracy", "higher")
+SCORES = {"accuracy": "higher", "loss": "lower"}
 
 
 class Params(Base):
