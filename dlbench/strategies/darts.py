@@ -29,6 +29,9 @@ class Params(BaseParams):
     order: Literal["first", "second"] = Field(
         "first", description="gradients of architecture weights: past the weights' next step (second) or not (first)"
     )
+    epochs: float | None = Field(
+        None, description="passes of the supernet's training over its half of the data; null: as the suite trains", gt=0
+    )
 
 
 def complaint(params: Params, space: Space) -> str | None:
@@ -43,15 +46,16 @@ def complaint(params: Params, space: Space) -> str | None:
 
 def build(params: Params, space: Space, objectives: Sequence[Objective], seed: int) -> "_Darts":
     """A search that names two candidates; the randomness is in the supernet's job."""
-    return _Darts(space, params.order)
+    return _Darts(space, params)
 
 
 class _Darts:
     """Waits for its supernet, then names what that has found."""
 
-    def __init__(self, space: Space, order: str) -> None:
+    def __init__(self, space: Space, params: Params) -> None:
         self.space = space
-        self.order = order
+        self.helper: Point = {SUPERNET: params.order}
+        self.helper |= {} if params.epochs is None else {"train.epochs": params.epochs}
         self._supernet: int | None = None
         self._found: Point | None = None
 
@@ -59,7 +63,7 @@ class _Darts:
         """The supernet; None while it runs and when it failed; the genotype; None."""
         if self._supernet is None:
             self._supernet = number
-            return Proposal(point={SUPERNET: self.order}, helper=True)
+            return Proposal(point=self.helper, helper=True)
         found, self._found = self._found, None
         return Proposal(point=found) if found is not None else None
 

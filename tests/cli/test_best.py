@@ -16,7 +16,7 @@ from dlbench.schema.space import Axis, Point, Space
 from dlbench.schema.study import StudyEvent, StudyHead, Told
 from dlbench.schema.train import TrainSettings
 from dlbench.store.folder import Store
-from dlbench.store.studies import log, write_head
+from dlbench.store.studies import log, write_head, write_list
 from dlbench.worker.describe import describe
 
 TEXT = """
@@ -60,6 +60,7 @@ def searched(folder: Path, values: list[float]) -> Path:
     with store.writer():
         store.write_suite(suite, [Entry(job=job, label="mlp #0", study=head.id, candidate=0)])
         write_head(store, head)
+        write_list(store, suite.name, [head.id])
         for number, value in enumerate(values):
             point: Point = {"train.lr": 10.0 ** (number - 4), "model.dropout": 0.5}
             log(store, head.id, StudyEvent(t=0, kind="asked", number=number, point=point))

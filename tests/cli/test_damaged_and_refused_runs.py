@@ -20,7 +20,7 @@ def test_torn_files_hold_nothing_up(again: Terminal) -> None:
     records[0].write_text(records[0].read_text()[:50])
     records[1].unlink()
     (records[1].parent / "job.json").write_text("{")
-    index(again).write_text("{")
+    index(again).write_text("{\n")
     index(again).with_name("choices.json").write_text("[]")
     said = again("run", "tiny.yaml", *QUIET).err
     assert f"{records[0]} is damaged: not whole JSON. It counts as missing." in said

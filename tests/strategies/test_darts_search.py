@@ -25,6 +25,11 @@ def test_a_supernet_then_its_genotype_then_nothing() -> None:
     assert strategy.ask(2, 0) is None
 
 
+def test_a_supernet_may_train_longer_than_candidates_do() -> None:
+    proposal = darts.build(darts.Params(epochs=50), SPACE, SCORE, 0).ask(0, 0)
+    assert proposal == Proposal(point={"model.supernet": "first", "train.epochs": 50}, helper=True)
+
+
 def test_a_supernet_that_failed_finds_nothing() -> None:
     strategy = darts.build(darts.Params(), SPACE, SCORE, 0)
     strategy.ask(0, 0)
