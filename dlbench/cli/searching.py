@@ -1,5 +1,6 @@
 """From a planned suite with a `search:` to its studies, ready to run: spaces, strategies, pruners, logs."""
 
+import gc
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -280,6 +281,7 @@ class Source(Studies):
             note,
             searching.suite.budget_s,
         )
+        gc.freeze()  # what logs brought back stays: walking it in every collection would take longer than an answer
 
     def _log(self, study: str, event: StudyEvent) -> None:
         self.grew = True

@@ -4,6 +4,7 @@ Bergstra et al. 2011 (NIPS, §4); over several axes at once Falkner et al. 2018 
 al. 2022 (JAIR 73); constraints Watanabe & Hutter 2023 (IJCAI). As Optuna has it.
 """
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
-from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
-from optuna.study import Study
+from optuna.samplers._tpe.sampler import (
+    _get_infeasible_trial_score,
+    _get_pruned_trial_score,
+    _split_trials,
+    default_gamma,
+    default_gamma_multiobjective,
+)
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import Field, model_validator
 
@@ -77,6 +84,8 @@ class _Tpe(TPESampler):
         self._split_for = -1
         self._halves: tuple[list[FrozenTrial], list[FrozenTrial]] = ([], [])
         self._table = np.empty((0, len(axes)))
+        self._ranked: set[int] = set()
+        self._ranks: list[tuple[int, tuple[float, ...], int]] = []
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As Optuna's."""
@@ -103,8 +112,20 @@ class _Tpe(TPESampler):
             ended = sum(t.state != TrialState.RUNNING for t in trials)
             if self._gamma is None:
                 self._gamma = default_gamma if len(study.directions) == 1 else default_gamma_multiobjective
-            self._halves, self._split_for = _split_trials(study, trials, self._gamma(ended)), trial.number
+            split = self._split_by_rank if len(study.directions) == 1 else _split_trials
+            self._halves, self._split_for = split(study, trials, self._gamma(ended)), trial.number
         return self._halves
+
+    def _split_by_rank(
+        self, study: Study, trials: list[FrozenTrial], best: int
+    ) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
+        """As Optuna's `_split_trials` of one objective: the best so many and the others; ranks a trial only once."""
+        for trial in trials:
+            if trial.number not in self._ranked and trial.state != TrialState.RUNNING:
+                self._ranked.add(trial.number)
+                insort(self._ranks, (*_rank(study, trial), trial.number))
+        good = {number for *_, number in self._ranks[:best]}
+        return [t for t in trials if t.number in good], [t for t in trials if t.number not in good]
 
     def _get_internal_repr(
         self, trials: list[FrozenTrial], search_space: dict[str, BaseDistribution], study: Study
@@ -124,3 +145,14 @@ class _Tpe(TPESampler):
         found = table[rows][:, [names.index(name) for name in search_space]]
         found = found[~np.isnan(found).any(axis=1)]
         return {name: np.ascontiguousarray(found[:, column]) for column, name in enumerate(search_space)}
+
+
+def _rank(study: Study, trial: FrozenTrial) -> tuple[int, tuple[float, ...]]:
+    """Where an ended trial stands among others: finished ones by value, pruned ones, what breaks a constraint."""
+    broken = _get_infeasible_trial_score(trial)
+    if broken > 0:
+        return 2, (broken,)
+    if trial.state == TrialState.PRUNED:
+        return 1, _get_pruned_trial_score(trial, study)
+    assert trial.value is not None
+    return 0, (trial.value if study.direction == StudyDirection.MINIMIZE else -trial.value,)

@@ -59,7 +59,7 @@ def write(folder: Path, **search: Json) -> Path:
     return path
 
 
-def own(repeats: int = 30) -> None:
+def own(repeats: int = 100) -> None:
     """Engine time per candidate behind a long log."""
     with tempfile.TemporaryDirectory() as folder:
         suite = write(Path(folder))
