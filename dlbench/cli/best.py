@@ -109,13 +109,14 @@ def _print(results: "Results", group: "StudyGroup", study: "Study", trial: "Tria
     from rich.table import Table
 
     from dlbench.analyze.quantities import with_margin
+    from dlbench.schema.space import shown
     from dlbench.sections._search import format_of_metric
 
     console = out()
     console.print(f"{_line(results, group, study, trial)}:")
     table = Table("axis", "value", box=None, pad_edge=False)
     for axis, value in trial.point.items():
-        table.add_row(axis, str(value))
+        table.add_row(axis, shown(value))
     console.print(table)
     retrained = facts(results, group, study, trial)["retrained"]
     if not retrained:
@@ -135,6 +136,6 @@ def _line(results: "Results", group: "StudyGroup", study: "Study", trial: "Trial
     label = study.head.strategy.label + (
         f", seed {study.head.seed}" if len(group.of(study.head.strategy.label)) > 1 else ""
     )
-    return (
-        f"The best of {results.suite.name} on {group.title}: number {trial.number} of {label}, {reached} in the search"
-    )
+    front = len(study.best(len(study.distinct))) if len(metrics) > 1 else 1
+    which = f"One end of the front ({front} candidates) of" if front > 1 else "The best of"
+    return f"{which} {results.suite.name} on {group.title}: number {trial.number} of {label}, {reached} in the search"

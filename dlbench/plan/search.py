@@ -12,14 +12,12 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any, Protocol
 
 from dlbench.contracts import Strategy
 from dlbench.errors import DlbenchError, Impossible
-from dlbench.plan.candidates import FORWARD_AND_BACKWARD, Candidates
-from dlbench.plan.contenders import Contender
+from dlbench.plan.candidate import Candidate, broken, result, summary, violations_of
+from dlbench.plan.candidates import Candidates
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
 from dlbench.schema.record import DONE, Record
@@ -46,45 +44,6 @@ class Judge(Protocol):
 
     def end(self, number: int, state: State) -> None:
         """What became of a candidate."""
-
-
-@dataclass
-class Candidate:
-    """A candidate that has not been told yet.
-
-    Attributes:
-        jobs: that are still to be handed out, in order.
-        flying: id of the job that is handed out and not told.
-        facts: what was counted or measured of it.
-        steps: job id → optimiser steps of its validations, as they came.
-        curve: what the pruner judged: (number of the validation or seed, value).
-        stopped_at: (job id, optimiser step) of the validation after which the pruner stopped it.
-        echoes: numbers of equal candidates that wait for it.
-    """
-
-    number: int
-    point: Point
-    origin: Origin
-    contender: Contender | None = None
-    jobs: deque[Entry] = field(default_factory=deque)
-    flying: str | None = None
-    facts: dict[str, float] = field(default_factory=dict)
-    records: list[Record] = field(default_factory=list)
-    steps: dict[str, list[int]] = field(default_factory=dict)
-    epochs: dict[str, float] = field(default_factory=dict)
-    curve: list[tuple[int, float]] = field(default_factory=list)
-    stopped_at: tuple[str, int] | None = None
-    echoes: list[int] = field(default_factory=list)
-
-    @property
-    def helper(self) -> bool:
-        """Whether it serves the strategy alone."""
-        return self.origin == "helper"
-
-    @property
-    def trained(self) -> list[Record]:
-        """Records of its trainings."""
-        return [record for record in self.records if record.kind == "train"]
 
 
 class Search:
@@ -284,10 +243,9 @@ class Search:
             self._tell_user(candidate, "failed", why)
             self._end(candidate.number, Told(state="failed", reason=why))
             return
-        violations = self._violations(candidate.facts)
-        if any(violation > 0 for violation in violations.values()):
-            self._tell_user(candidate, "infeasible", _broken(violations))
-            self._end(candidate.number, self._summary(candidate, "infeasible", _broken(violations)))
+        if why := broken(violations_of(self.head, candidate.facts)):
+            self._tell_user(candidate, "infeasible", why)
+            self._end(candidate.number, summary(self.head, candidate, "infeasible", why))
             return
         cost = None if candidate.helper else make.measure(contender, candidate.number)
         if candidate.helper:
@@ -351,23 +309,21 @@ class Search:
     def _verdict(self, candidate: Candidate, record: Record) -> Told | None:
         """What a new record makes of its candidate; None: it goes on."""
         if record.status not in (*DONE, "pruned"):
-            return self._summary(candidate, "failed", f"{record.status}: {record.reason}")
+            return summary(self.head, candidate, "failed", f"{record.status}: {record.reason}")
         if record.kind == "cost":
             measured = {m.name: m.value for m in record.metrics if m.value is not None}
             candidate.facts = {**measured, **candidate.facts}
-            violations = self._violations(candidate.facts)
-            if any(violation > 0 for violation in violations.values()):
-                return self._summary(candidate, "infeasible", _broken(violations))
-            return None
+            why = broken(violations_of(self.head, candidate.facts))
+            return summary(self.head, candidate, "infeasible", why) if why else None
         steps = candidate.steps.get(record.id, [])
         whole = record.status in DONE and candidate.stopped_at == (record.id, steps[-1] if steps else 0)
         if candidate.stopped_at is not None and not whole:
             at = len([step for step in steps if step <= candidate.stopped_at[1]])
-            return self._summary(candidate, "pruned", f"the pruner stopped it after validation {at}")
+            return summary(self.head, candidate, "pruned", f"the pruner stopped it after validation {at}")
         candidate.stopped_at = None  # what comes with the last validation saves nothing
         if candidate.jobs:
             return self._after_seed(candidate, record)
-        return self._result(candidate)
+        return result(self.head, candidate)
 
     def _after_seed(self, candidate: Candidate, record: Record) -> Told | None:
         """One of several seeds has ended well: a pruner over seeds is asked whether the others are worth it."""
@@ -377,47 +333,8 @@ class Search:
         seeds = len(candidate.trained)
         if self._put(candidate, seeds, found.value, (record.id, -1)):
             return None
-        return self._summary(
-            candidate, "pruned", f"the pruner stopped it after {seeds} of {len(self.head.seeds)} seeds"
-        )
-
-    def _result(self, candidate: Candidate) -> Told:
-        """All jobs of a candidate are done."""
-        metrics = self._metrics(candidate)
-        values = [metrics.get(objective.metric) for objective in self.head.objectives]
-        missing = [o.metric for o, v in zip(self.head.objectives, values, strict=True) if v is None]
-        if missing and not candidate.helper:
-            gives = ", ".join(sorted(name for name in metrics if name.startswith("val_")))
-            return self._summary(candidate, "failed", f"it gives no {', '.join(missing)}; it gives {gives}")
-        violations = self._violations(metrics)
-        broken = any(violation > 0 for violation in violations.values())
-        told = self._summary(candidate, "infeasible" if broken else "ok", _broken(violations) if broken else None)
-        return told if missing else told.model_copy(update={"values": tuple(values)})
-
-    def _metrics(self, candidate: Candidate) -> dict[str, float]:
-        """Name → mean over the candidate's trainings, and what was counted or measured of it."""
-        names = dict.fromkeys(metric.name for record in candidate.trained for metric in record.metrics)
-        found = {n: [m.value for r in candidate.trained if (m := r.metric(n)) and m.value is not None] for n in names}
-        return {**candidate.facts, **{name: fmean(values) for name, values in found.items() if values}}
-
-    def _violations(self, known: dict[str, float]) -> dict[str, float]:
-        return {c.metric: c.violation(known[c.metric]) for c in self.head.constraints if c.metric in known}
-
-    def _summary(self, candidate: Candidate, state: State, reason: str | None = None) -> Told:
-        metrics = self._metrics(candidate)
-        per_epoch = metrics.get("flops_per_sample", 0.0) * metrics.get("train_size", 0.0) * FORWARD_AND_BACKWARD
-        epochs = sum(candidate.epochs.values())
-        return Told(
-            state=state,
-            violations=self._violations(metrics),
-            curve=tuple(candidate.curve),
-            reason=reason,
-            jobs=tuple(record.id for record in candidate.records),
-            metrics=metrics,
-            outputs=candidate.trained[-1].outputs if candidate.trained else {},
-            epochs=epochs,
-            seconds=sum(record.duration_s for record in candidate.records),
-            flops=per_epoch * epochs,
+        return summary(
+            self.head, candidate, "pruned", f"the pruner stopped it after {seeds} of {len(self.head.seeds)} seeds"
         )
 
     # --- telling ----------------------------------------------------------------------------------------------
@@ -498,7 +415,3 @@ def _key(point: Point) -> str:
 def _repeated(told: Told) -> Told:
     """The same news about an equal candidate, free of charge."""
     return told.model_copy(update={"epochs": 0.0, "seconds": 0.0, "flops": 0.0, "jobs": ()})
-
-
-def _broken(violations: dict[str, float]) -> str:
-    return "; ".join(f"{name} is beyond its bound" for name, violation in violations.items() if violation > 0)
