@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dlbench.plan.smoke import BATCH, COST_BATCH, QUICK, STEPS, smoke
+from dlbench.plan.smoke import BATCH, CANDIDATES, COST_BATCH, QUICK, STEPS, smoke
+from dlbench.schema.search import SearchBudget, SearchSettings, StrategyEntry
 from dlbench.schema.suite import CostSettings, ModelEntry, Suite, TaskEntry
 
 ROOT = Path(__file__).parents[1]
@@ -43,12 +44,24 @@ def test_smoke_takes_one_small_job_of_each_kind() -> None:
         seeds=(3, 4, 5),
         cost=CostSettings(batch_sizes=(64, 512), phases=("train", "infer"), rounds=9),
         budget_s=60,
+        search=SearchSettings(
+            strategies=(StrategyEntry(name="darts", label="d", params={"order": "first", "epochs": 200}, times=2),),
+            studies=(0, 1),
+            seeds=(5, 6),
+            table="t",
+        ),
     )
     small = smoke(suite)
     assert small.train == {"optimizer": "sgd", "steps": STEPS, "batch_size": BATCH}
     assert small.seeds == (3,)
     assert small.cost == CostSettings(batch_sizes=(COST_BATCH,), phases=("train", "infer"), **QUICK)
     assert small.budget_s is None
+    assert small.search is not None
+    assert small.search.strategies == (
+        StrategyEntry(name="darts", label="d", params={"order": "first", "epochs": None}),
+    )
+    assert small.search.budget == SearchBudget(trials=CANDIDATES)
+    assert (small.search.studies, small.search.seeds, small.search.table) == ((0,), (5,), None)
     (task,) = small.tasks
     assert task.train == {}
     assert task.models is not None

@@ -2,7 +2,7 @@
 
 from dlbench.plan.merge import BUDGETS
 from dlbench.schema.base import Json
-from dlbench.schema.search import SearchBudget, SearchSettings
+from dlbench.schema.search import SearchBudget, SearchSettings, StrategyEntry
 from dlbench.schema.suite import ModelEntry, Suite, TaskEntry
 
 STEPS = 3
@@ -37,10 +37,16 @@ def smoke(suite: Suite) -> Suite:
 
 def _search(search: SearchSettings) -> SearchSettings:
     few = {"seeds": search.seeds[:1], "studies": search.studies[:1], "warm_start": (), "table": None}
-    strategies = tuple(strategy.model_copy(update={"times": 1.0}) for strategy in search.strategies)
+    strategies = tuple(_strategy(strategy) for strategy in search.strategies)
     pruner = None if search.pruner is not None and search.pruner.name == "wilcoxon" else search.pruner
     budget = SearchBudget(trials=CANDIDATES)
     return search.model_copy(update={**few, "strategies": strategies, "pruner": pruner, "budget": budget})
+
+
+def _strategy(strategy: StrategyEntry) -> StrategyEntry:
+    """Without budgets of trainings of its own."""
+    params = {key: None if key in BUDGETS else value for key, value in strategy.params.items()}
+    return strategy.model_copy(update={"times": 1.0, "params": params})
 
 
 def _task(task: TaskEntry) -> TaskEntry:
