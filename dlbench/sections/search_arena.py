@@ -1,5 +1,7 @@
 """Strategies against one another: regret under a budget, budget to a good candidate, and what shared weights know."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from dlbench.analyze.agreement import Agreement, Correlation, agreements
@@ -90,8 +92,9 @@ def _regret(results: Results, group: StudyGroup, by: By) -> Figure | None:
     x = _charts.measure("budget", _search.capital(_search.BUDGETS[by]), "number", log=log)
     if log:
         x["scale"]["padding"] = 6
-    y = _search.axis_of([row["value"] for row in rows], "Regret", format)
-    y["scale"] = {"zero": True}
+    edge = _edge([row["high"] for row in rows])
+    y = _search.axis_of([min(row["value"], edge) for row in rows], "Regret", format)
+    y["scale"] = {"zero": True} if edge == math.inf else {"domain": [0, edge], "clamp": True, "nice": False}
     tip = [
         _charts.tooltip("model", "strategy"),
         _charts.tooltip("budget", _search.BUDGETS[by], ",.4~r"),
@@ -109,9 +112,16 @@ def _regret(results: Results, group: StudyGroup, by: By) -> Figure | None:
         caption=f"How far the best so far is behind {best_known}; 0 is none. Median over study seeds; the band is a "
         "distribution-free 95 % interval of it (below six studies: their range)."
         + (" Logarithmic budget." if log else "")
+        + ("" if edge == math.inf else " What is farther behind stands at the edge.")
         + _search.first_alone(group),
         spec=_charts.chart(rows, _search.stairs(results, shown, x, y, tip)),
     )
+
+
+def _edge(highs: Sequence[float]) -> float:
+    """Where the axis ends when a few first candidates are so bad that all that follows would be one line."""
+    quarter, worst = sorted(highs)[(3 * len(highs)) // 4], max(highs)
+    return 2.5 * quarter if worst > 4 * quarter > 0 else math.inf
 
 
 def _reach_table(results: Results, group: StudyGroup) -> list[Block]:
@@ -224,7 +234,9 @@ def _scatter(results: Results, group: StudyGroup, found: tuple[Agreement, ...], 
     shown = list(dict.fromkeys(str(row["model"]) for row in rows))
     format, name = _search.format_of_metric(results, group.goal.metric), _search.words(group.goal.metric)
     x = _charts.measure("shared", "Score under shared weights", shared)
-    y = _search.axis_of([float(str(row["value"])) for row in rows], _search.capital(name), format)
+    own = [float(str(row["value"])) for row in rows]
+    y, edge = _search.upwards(own, group, _search.capital(name), format)
+    edge = edge.replace("Candidates", "Architectures")
     tip = [
         _charts.tooltip("name", "architecture"),
         _charts.tooltip("shared", "shared", _charts.tooltip_format(shared)),
@@ -240,7 +252,7 @@ def _scatter(results: Results, group: StudyGroup, found: tuple[Agreement, ...], 
         alt=f"Scatter plot of {len(rows)} architectures: {name} with their own weights against their score under "
         f"shared weights." + (f" Kendall's tau-b is {listed(taus)}." if taus else ""),
         caption=f"A point is an architecture that has both scores. Shared weights order as own ones do where points "
-        f"lie on a line from the worst to the best corner.{note}",
+        f"lie on a line from the worst to the best corner.{edge.replace('Candidates', 'Architectures')}{note}",
         spec=_charts.chart(
             rows,
             [
