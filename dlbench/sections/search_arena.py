@@ -14,6 +14,7 @@ from dlbench.schema.blocks import Block, Cell, Column, Figure, Heading, Section,
 from dlbench.sections import _charts, _search
 
 POSITION = 17
+QUARTER = 0.25
 
 
 def build(results: Results) -> Section | None:
@@ -39,7 +40,7 @@ def _texts(group: StudyGroup) -> list[Block]:
     lines = [line for line in reaches(group) if line.label != random]
     for line in lines:
         tone: Tone = "good" if line.half and line.high is not None and line.high <= 0.5 else "normal"
-        texts.append(Text(text=_sentence(group, line, random), tone=tone))
+        texts.append(Text(text=f"{_sentence(group, line, random)}{_quarter(group, line, random)}", tone=tone))
     return texts
 
 
@@ -61,6 +62,15 @@ def _sentence(group: StudyGroup, line: Reach, random: str) -> str:
     known = f", 95 % bootstrap interval {_end(line.low)} to {_end(line.high)}" if line.low is not None else ""
     unsure = " The interval does not settle it." if line.low is not None and _unsettled(line) else ""
     return f"{start} {word} {random}'s epochs: {share} its median{known} ({studies}).{unsure}"
+
+
+def _quarter(group: StudyGroup, line: Reach, random: str) -> str:
+    """Of successive halving and hyperband more is expected: published gains are four times and beyond."""
+    pruner = group.of(line.label)[0].head.pruner
+    if pruner is None or pruner.name not in ("successive_halving", "hyperband") or line.ratio is None:
+        return ""
+    word = "It also manages with" if line.ratio <= QUARTER else "It does not manage with"
+    return f" {word} a quarter of {random}'s epochs, as {pruner.name} is expected to (Li et al. 2018, §4)."
 
 
 def _unsettled(line: Reach) -> bool:

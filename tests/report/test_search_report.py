@@ -12,6 +12,7 @@ from synthetic import quality, suite
 from dlbench.analyze.results import Results
 from dlbench.report import figures
 from dlbench.report.build import build_report
+from dlbench.schema.search import PrunerEntry
 
 ANCHORS = ("search", "search-history", "search-importance", "search-candidates", "search-slices")
 
@@ -38,6 +39,20 @@ def test_a_report_compares_strategies(tmp_path: Path) -> None:
         assert f"To reach the best 2 % on ag_news, {label}" in text
     assert "Kendall tau-b" in text
     assert (tmp_path / "figures" / "search_shared_ag-news.svg").exists()
+
+
+def test_hyperband_is_held_to_a_quarter_of_random_searchs_epochs(tmp_path: Path) -> None:
+    results = arena_results(3)
+    pruner = PrunerEntry(name="hyperband")
+    for study in results.studies:
+        if study.head.strategy.label == "evolution":
+            object.__setattr__(study, "head", study.head.model_copy(update={"pruner": pruner}))
+    build_report(results, tmp_path)
+    sentences = [line for line in (tmp_path / "report.md").read_text().splitlines() if "To reach the best" in line]
+    held = [line for line in sentences if "a quarter of random's epochs" in line]
+    assert [line for line in sentences if ", evolution" in line] == held
+    ratio = float(held[0].partition("epochs: ")[2].partition(" times")[0].removesuffix("×"))
+    assert ("also manages" in held[0]) == (ratio <= 0.25)
 
 
 @pytest.mark.parametrize("name", ["not begun", "none ok", "half", "odd names", "no default"])
