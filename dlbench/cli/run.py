@@ -64,16 +64,12 @@ def run(
     json: shared.Json = False,
 ) -> None:
     """Run a suite: plan, train, measure, track, report. Run it again to go on where it stopped."""
-    from dlbench.cli.ending import Closing
     from dlbench.cli.planning import Flags
 
     flags = Flags(
         suite, tuple(overrides or ()), slots, retry_failed, timeout, smoke, offline, mirror, unofficial, re_resolve
     )
-    how = Closing(
-        mlflow=not (no_mlflow or smoke), report=not (no_report or smoke), show=not json, out_folder=report_folder
-    )
-    _whole(flags, how, store, executor, json=json)
+    _whole(flags, store, executor, report_folder, mlflow=not no_mlflow, report=not no_report, json=json)
 
 
 def sweep(
@@ -97,25 +93,26 @@ def sweep(
     json: shared.Json = False,
 ) -> None:
     """Search the suite's space for the best candidate, with what it varies as the space if it names none."""
-    from dlbench.cli.ending import Closing
     from dlbench.cli.planning import Flags
 
     said = {"search.budget": trials and f"{{trials: {trials}}}", "search.strategy": strategy, "search.pruner": pruner}
     given = (*(overrides or ()), *(f"{key}={value}" for key, value in said.items() if value is not None))
     flags = Flags(suite, given, slots, False, timeout, smoke, offline, mirror, unofficial, re_resolve, sweep=True)
-    how = Closing(
-        mlflow=not (no_mlflow or smoke), report=not (no_report or smoke), show=not json, out_folder=report_folder
-    )
-    _whole(flags, how, store, executor, json=json)
+    _whole(flags, store, executor, report_folder, mlflow=not no_mlflow, report=not no_report, json=json)
 
 
-def _whole(flags: "Flags", how: "Closing", store: Path, executor: str, *, json: bool) -> None:
+def _whole(
+    flags: "Flags", store: Path, executor: str, out_folder: Path | None, *, mlflow: bool, report: bool, json: bool
+) -> None:
     """The whole way of `run` and `sweep`."""
+    from dlbench.cli.ending import Closing
     from dlbench.cli.planning import planned
     from dlbench.cli.report import check_place
     from dlbench.store.folder import Store as Folder
     from dlbench.store.studies import write_list
 
+    kept = not flags.smoke
+    how = Closing(mlflow=mlflow and kept, report=report and kept, show=not json, out_folder=out_folder)
     ended: tuple[Outcome, int | None] | None = None
     failed: Mapping[str, int] = {}
     begun = False

@@ -24,7 +24,8 @@ from dlbench.plan.studies import Studies
 from dlbench.plan.warm import of_studies, of_trainings
 from dlbench.schema.base import Json
 from dlbench.schema.job import Entry
-from dlbench.schema.search import Objective, SearchSettings, StrategyEntry
+from dlbench.schema.record import Result
+from dlbench.schema.search import Objective, StrategyEntry
 from dlbench.schema.space import Point, Space
 from dlbench.schema.study import Study, StudyEvent, StudyHead, Told
 from dlbench.store.folder import Store
@@ -51,6 +52,8 @@ class Searching:
         assert settings is not None
         self.todo, self.store, self.settings = todo, store, settings
         self.suite = todo.plan.suite
+        self._logs: dict[str, list[StudyEvent]] = {}
+        self._earlier: dict[str, tuple[list[Study], list[Result]]] = {}
         self.before = [] if store is None else ids(store, self.suite.name)
         self.resolver: Resolver = replace(todo.plan.resolver, ask_params=todo.describe.once)
         self.defaults: list[Contender] = self.resolver.contenders()
@@ -199,7 +202,10 @@ class Searching:
         return [f"{many} that this suite had before is not the one it asks for now: kept in the store, no longer shown"]
 
     def _past(self, head: StudyHead) -> list[StudyEvent]:
-        return [] if self.store is None else events(self.store, head.id)
+        """A study's log before this run, read once."""
+        if head.id not in self._logs:
+            self._logs[head.id] = [] if self.store is None else events(self.store, head.id)
+        return self._logs[head.id]
 
     # --- running ----------------------------------------------------------------------------------------------
 
@@ -238,7 +244,10 @@ class Searching:
         """What the suites that the search names have found of its candidates, each once."""
         found: dict[str, tuple[Point, Told]] = {}
         for name in self.settings.warm_start:
-            known = [*of_studies(head, studies(store, name)), *of_trainings(head, candidates, store.results(name))]
+            if name not in self._earlier:
+                self._earlier[name] = studies(store, name), store.results(name)
+            others, results = self._earlier[name]
+            known = [*of_studies(head, others), *of_trainings(head, candidates, results)]
             for point, told in known:
                 found.setdefault(str(sorted(point.items())), (point, told))
         return list(found.values())
@@ -314,10 +323,9 @@ def _judge(head: StudyHead) -> Judge | None:
 
     if head.pruner is None:
         return None
-    name = head.pruner.on or (head.objectives[0].metric if len(head.objectives) == 1 else "pareto")
-    if name == "pareto":
+    if head.judged_on == "pareto":
         return ParetoPruning(head.pruner, head.id)
-    better = next(objective.better for objective in head.objectives if objective.metric == name)
+    better = next(objective.better for objective in head.objectives if objective.metric == head.judged_on)
     return Pruning(head.pruner, better, head.id)
 
 
@@ -325,12 +333,3 @@ def _optuna_version() -> str:
     from importlib.metadata import version
 
     return version("optuna")
-
-
-def expected(settings: SearchSettings, studies: int, finals: int) -> int | None:
-    """How many jobs a search will have, as far as that can be told."""
-    trials = settings.budget.trials
-    if trials is None or len(settings.strategies) == 0:
-        return None
-    per_strategy = sum(round(trials * strategy.times) for strategy in settings.strategies)
-    return per_strategy * (studies // len(settings.strategies)) * len(settings.seeds) + finals

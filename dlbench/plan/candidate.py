@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from dlbench.plan.candidates import FORWARD_AND_BACKWARD
-from dlbench.plan.contenders import Contender
 from dlbench.schema.job import Entry
 from dlbench.schema.record import Record
 from dlbench.schema.space import Point
 from dlbench.schema.study import Origin, State, StudyHead, Told
+from dlbench.schema.train import FORWARD_AND_BACKWARD
 
 
 @dataclass
@@ -30,7 +29,6 @@ class Candidate:
     number: int
     point: Point
     origin: Origin
-    contender: Contender | None = None
     jobs: deque[Entry] = field(default_factory=deque)
     flying: str | None = None
     facts: dict[str, float] = field(default_factory=dict)

@@ -19,9 +19,6 @@ from dlbench.schema.suite import CostSettings, Phase
 SPLITS = ("val",)
 """A search never sees the test split."""
 
-FORWARD_AND_BACKWARD = 3
-"""Operations of a training step over those of a forward pass (Kaplan et al. 2020, §2.1)."""
-
 
 @dataclass
 class Candidates:

@@ -236,7 +236,7 @@ class Search:
         """Lay out a candidate's jobs, unless it can be told right away that it is none."""
         make, seeds = self._candidates, self.head.seeds
         try:
-            contender = candidate.contender = make.contender(candidate.point)
+            contender = make.contender(candidate.point)
             candidate.facts = make.facts(contender)
         except DlbenchError as error:
             why = error.what if isinstance(error, Impossible) else str(error)
@@ -265,19 +265,11 @@ class Search:
     def _over_seeds(self) -> bool:
         return self.head.pruner is not None and self.head.pruner.name == "wilcoxon"
 
-    @property
-    def _on(self) -> str:
-        """What the pruner judges: the name of an objective, or `pareto`."""
-        pruner, objectives = self.head.pruner, self.head.objectives
-        if pruner is not None and pruner.on is not None:
-            return pruner.on
-        return objectives[0].metric if len(objectives) == 1 else "pareto"
-
     def _judged(self, candidate: Candidate, event: Event) -> object | None:
         """What the pruner is shown of a validation: a value, or losses of all objectives that are known by then."""
         known = {**candidate.facts, **event.values}
-        if self._on != "pareto":
-            return known.get(self._on) if self._on in event.values else None
+        if self.head.judged_on != "pareto":
+            return known.get(self.head.judged_on) if self.head.judged_on in event.values else None
         values = [known.get(objective.metric) for objective in self.head.objectives]
         losses = [
             v if o.better == "lower" else -v for o, v in zip(self.head.objectives, values, strict=True) if v is not None
@@ -327,7 +319,7 @@ class Search:
 
     def _after_seed(self, candidate: Candidate, record: Record) -> Told | None:
         """One of several seeds has ended well: a pruner over seeds is asked whether the others are worth it."""
-        found = record.metric(self._on)
+        found = record.metric(self.head.judged_on)
         if self._judge is None or not self._over_seeds or found is None or found.value is None:
             return None
         seeds = len(candidate.trained)

@@ -12,7 +12,7 @@ Whole numbers at both ends make a range of whole numbers, until the parameter's 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from dlbench.plan.duration import seconds
 from dlbench.plan.fields import can_vary, is_list, is_mapping, read_keys, read_seeds, refuse_vary, unique
@@ -30,6 +30,8 @@ from dlbench.schema.search import (
     StrategyEntry,
 )
 from dlbench.schema.space import Axis
+
+T = TypeVar("T")
 
 OWN = "model.*"
 """Key of a space that stands for all that the models themselves declare."""
@@ -194,18 +196,24 @@ def _contradiction(name: str, known: Mapping[str, Axis]) -> str | None:
 
 
 def _strategies(spot: Spot, problems: Problems) -> tuple[StrategyEntry, ...]:
-    if isinstance(spot.node.value, tuple):
-        items = list(spot.items()) if is_list(spot, problems) else []
-    else:
-        items = [spot]
-    entries: dict[str, StrategyEntry] = {}
-    for item in items:
-        entry = _strategy(item, problems)
-        if entry is not None and entry.label in entries:
-            problems.add(item, f"two strategies are called {entry.label!r}; give one a `label:`.")
-        elif entry is not None:
-            entries[entry.label] = entry
-    return tuple(entries.values())
+    return _named(
+        spot, _strategy, lambda entry: entry.label, "two strategies are called {!r}; give one a `label:`.", problems
+    )
+
+
+def _named(
+    spot: Spot, read: Callable[[Spot, Problems], T | None], name: Callable[[T], str], twice: str, problems: Problems
+) -> tuple[T, ...]:
+    """One thing or a list of them, each with a name that no other has."""
+    listed = isinstance(spot.node.value, tuple)
+    found: dict[str, T] = {}
+    for item in (spot.items() if is_list(spot, problems) else ()) if listed else (spot,):
+        thing = read(item, problems)
+        if thing is not None and name(thing) in found:
+            problems.add(item, twice.format(name(thing)))
+        elif thing is not None:
+            found[name(thing)] = thing
+    return tuple(found.values())
 
 
 def _strategy(spot: Spot, problems: Problems) -> StrategyEntry | None:
@@ -258,17 +266,7 @@ def _pruner(spot: Spot, problems: Problems) -> PrunerEntry | None:
 
 
 def _objectives(spot: Spot, problems: Problems) -> tuple[Objective, ...]:
-    items = list(spot.items()) if isinstance(spot.node.value, tuple) else [spot]
-    if not items:
-        is_list(spot, problems)
-    found: dict[str, Objective] = {}
-    for item in items:
-        objective = _objective(item, problems)
-        if objective is not None and objective.metric in found:
-            problems.add(item, f"{objective.metric} is listed twice.")
-        elif objective is not None:
-            found[objective.metric] = objective
-    return tuple(found.values())
+    return _named(spot, _objective, lambda objective: objective.metric, "{} is listed twice.", problems)
 
 
 def _objective(spot: Spot, problems: Problems) -> Objective | None:

@@ -7,6 +7,7 @@ from statistics import median
 from dlbench.schema.base import Json
 from dlbench.schema.job import Entry, Job
 from dlbench.schema.record import DONE, Record
+from dlbench.schema.train import FORWARD_AND_BACKWARD
 
 RATE = 2e10
 """Operations a second that one processor core achieves on small models, within a factor of three."""
@@ -16,8 +17,6 @@ START_S = 1.0
 """Seconds before the first step and behind the last."""
 COST_S = 4.0
 """Seconds of a cost job, whose meters have limits of their own."""
-FORWARD_AND_BACKWARD = 3
-"""Operations of a training step over those of a forward pass (Kaplan et al. 2020, §2.1)."""
 
 
 class Estimator:

@@ -52,6 +52,13 @@ class StudyHead(Value):
     seeds: tuple[int, ...]
     optuna: str = ""
 
+    @property
+    def judged_on(self) -> str:
+        """What a pruner judges: the name of an objective, or `pareto`."""
+        if self.pruner is not None and self.pruner.on is not None:
+            return self.pruner.on
+        return self.objectives[0].metric if len(self.objectives) == 1 else "pareto"
+
 
 class Told(Value):
     """What became of a candidate.

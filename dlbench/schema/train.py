@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 
 from dlbench.schema.base import Json, Value
 
+FORWARD_AND_BACKWARD = 3
+"""Operations of a training step over those of a forward pass (Kaplan et al. 2020, §2.1)."""
+
 OptimizerName = Literal["sgd", "adam", "adamw", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "one_cycle", "multi_step"]
 

@@ -3,13 +3,15 @@
 Axes that do not always apply are drawn at random, and not inherited.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 from optuna.samplers import NSGAIIISampler, NSGAIISampler
 from pydantic import Field
 
 from dlbench.schema.base import Params as BaseParams
-from dlbench.schema.space import Point
+from dlbench.schema.search import Objective
+from dlbench.schema.space import Point, Space
 from dlbench.strategies._optuna import OptunaStrategy, quiet
 
 
@@ -27,7 +29,27 @@ class Params(BaseParams):
 
 
 class GeneticStrategy(OptunaStrategy):
-    """A strategy with generations."""
+    """A strategy with generations.
+
+    Args:
+        kind: Optuna's sampler, which decides who survives.
+    """
+
+    def __init__(
+        self,
+        kind: type[NSGAIISampler | NSGAIIISampler],
+        params: Params,
+        space: Space,
+        objectives: Sequence[Objective],
+    ) -> None:
+        with quiet():
+            sampler = kind(
+                population_size=params.population,
+                crossover_prob=params.crossover,
+                swapping_prob=params.swapping,
+                mutation_prob=params.mutation,
+            )
+        super().__init__(sampler, space, objectives)
 
     def asked(self, number: int, point: Point, seed: int) -> None:
         """Take in a candidate and mark it with the generation of this moment, whoever named it."""

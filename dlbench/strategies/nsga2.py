@@ -11,7 +11,6 @@ from optuna.samplers import NSGAIISampler
 from dlbench.schema.search import Objective
 from dlbench.schema.space import Space
 from dlbench.strategies._genetic import GeneticStrategy, Params
-from dlbench.strategies._optuna import quiet
 
 __all__ = ["APART", "MANY", "Params", "build", "complaint"]
 
@@ -26,11 +25,4 @@ def complaint(params: Params, space: Space) -> str | None:
 
 def build(params: Params, space: Space, objectives: Sequence[Objective], seed: int) -> GeneticStrategy:
     """Optuna's `NSGAIISampler`."""
-    with quiet():
-        sampler = NSGAIISampler(
-            population_size=params.population,
-            crossover_prob=params.crossover,
-            swapping_prob=params.swapping,
-            mutation_prob=params.mutation,
-        )
-    return GeneticStrategy(sampler, space, objectives)
+    return GeneticStrategy(NSGAIISampler, params, space, objectives)

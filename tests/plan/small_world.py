@@ -181,8 +181,8 @@ def search(world: World, head: StudyHead, made: Made | None = None, **more: Any)
     params = module.Params.model_validate(head.strategy.params)
     judge: Any = None
     if head.pruner is not None:
-        on = head.pruner.on or (head.objectives[0].metric if len(head.objectives) == 1 else "pareto")
-        judge = ParetoPruning(head.pruner, head.id) if on == "pareto" else Pruning(head.pruner, "lower", head.id)
+        pareto = head.judged_on == "pareto"
+        judge = ParetoPruning(head.pruner, head.id) if pareto else Pruning(head.pruner, "lower", head.id)
     strategy = module.build(params, head.space, head.objectives, head.seed)
     return Search(head, strategy, judge, made or Made(), world.write, list(world.log), **more)  # type: ignore[arg-type]
 
