@@ -21,8 +21,8 @@ def describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     `{"what": "pair", task, model}`, `{"what": "space", name, preset, params}` (what a model declares to be searched),
     `{"what": "show", name, preset, params, dataset}` (`dataset` is None or has name,
     params, root, digest and task), `{"what": "check", work}` (`dlbench.worker.check`), `{"what": "propose", …}`
-    (`dlbench.worker.propose`), `{"what": "machine"}`; the first
-    four may carry `plugins`.
+    (`dlbench.worker.propose`), `{"what": "machine"}`, `{"what": "calibrate", …}` (`dlbench.worker.calibrate`); the
+    first four may carry `plugins`.
     """
     set_threads(1)
     built = iter(check([request["work"] for request in requests if request["what"] == "check"]))
@@ -90,6 +90,12 @@ def _machine(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
     return {"machine": machine.machine(), "versions": machine.versions(), "devices": machine.devices()}
 
 
+def _calibrate(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
+    from dlbench.worker.calibrate import calibrate  # with it come the parts of training, which other answers lack
+
+    return calibrate(request)
+
+
 ANSWERS: dict[str, Callable[[Catalog, dict[str, Any]], dict[str, Any]]] = {
     "module": _module,
     "params": _params,
@@ -98,4 +104,5 @@ ANSWERS: dict[str, Callable[[Catalog, dict[str, Any]], dict[str, Any]]] = {
     "propose": propose,
     "show": _show,
     "machine": _machine,
+    "calibrate": _calibrate,
 }

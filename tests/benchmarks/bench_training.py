@@ -19,12 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
 
 from dlbench.catalog import Catalog
 from dlbench.contracts import Task
 from dlbench.jobdir import JobDir
 from dlbench.schema.train import TrainSettings
+from dlbench.worker.bare import BareStep
 from dlbench.worker.data import BoundDataset
 from dlbench.worker.precision import Precision
 from dlbench.worker.train import Training
@@ -85,20 +85,16 @@ def harness(task: Task, model: torch.nn.Module, settings: TrainSettings) -> floa
 
 
 def bare(task: Task, model: torch.nn.Module, settings: TrainSettings) -> float:
-    """Seconds of what one would write by hand: tensors indexed in place, fused AdamW."""
+    """Seconds of what one would write by hand: tensors indexed in place, and bare steps."""
     whole = next(task.batches("train", task.sizes["train"]))
     names = [name for name in whole if name != "index"]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=0.0, fused=True)
+    step = BareStep(model, settings.lr)
     generator = torch.Generator().manual_seed(0)
     steps = settings.steps or 0
     began = time.perf_counter()
     while steps:
         for index in torch.randperm(task.sizes["train"], generator=generator).split(settings.batch_size):
-            batch = {name: whole[name][index] for name in names}
-            loss = F.cross_entropy(model(batch), batch["target"])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            step({name: whole[name][index] for name in names})
             steps -= 1
             if not steps:
                 break
