@@ -341,7 +341,11 @@ class Rig(Protocol):
         baseline_bytes: memory of the process (CPU) or of the device (CUDA) before the model was built.
         batches: the batches that the steps cycle through.
         limit_s: seconds after which a timing that has not settled ends.
-        build_on_meta: the same model on the meta device.
+        mark: called in a step at the end of each of its parts, with the part's name: `forward`, and in training
+            `backward` and `optimizer`, as often as the step has such a part. A meter sets it, and puts it back.
+        compiled: whether the model runs through torch.compile.
+        first_step_s: how long the phase's very first step took in this process, compilation included.
+        recomputed: modules whose inputs alone are kept for the backward pass.
     """
 
     phase: str
@@ -351,6 +355,10 @@ class Rig(Protocol):
     baseline_bytes: int
     limit_s: float
     precision: str
+    mark: Callable[[str], None]
+    compiled: bool
+    first_step_s: float | None
+    recomputed: Sequence[torch.nn.Module]
 
     def clock(self) -> float:
         """Seconds, monotonic."""
@@ -360,6 +368,18 @@ class Rig(Protocol):
 
     def step(self, batch: Batch) -> None:
         """One step of the phase."""
+
+    def draw(self) -> Batch:
+        """The next full batch, made as training makes it, wherever the task keeps its data."""
+
+    def optimizer_state(self) -> list[torch.Tensor]:
+        """What the optimisers remember, on any device; empty outside training and before its first step."""
+
+    def trim(self) -> None:
+        """Hand freed memory back to the system or the device, so that it does not count as in use."""
+
+    def eager(self) -> Rig:
+        """The same phase of an equal model without torch.compile."""
 
     def build_on_meta(self) -> torch.nn.Module:
         """The same model on the meta device."""
@@ -386,10 +406,13 @@ class MeterModule(Protocol):
 
     Attributes:
         PHASES: the phases it measures; `model` for what needs no step.
+        CLOCKED: whether it measures time or what depends on it. Then it steps through all batches, and a region that
+            something disturbed is measured again; else it steps the largest batch over and over.
     """
 
     REVISION: int
     PHASES: tuple[str, ...]
+    CLOCKED: bool
 
-    def build(self, rig: Rig) -> Meter:
-        """A meter for one phase."""
+    def build(self, rig: Rig) -> Meter | None:
+        """A meter for one phase; None where there is nothing to measure."""

@@ -40,6 +40,7 @@ class Warm:
         work: `module:function` that works a folder.
         describe: `module:function` that answers requests about shelves.
         check: `module:function` that tries to build jobs.
+        follow_up: `module:function` that works a folder again whose first worker ran out of memory.
 
     The modules of these functions are imported once, for all children; that of `work` when the first job comes.
     """
@@ -50,8 +51,9 @@ class Warm:
         work: str = "dlbench.worker.work:work",
         describe: str = "dlbench.worker.describe:describe",
         check: str = "dlbench.worker.check:check",
+        follow_up: str = "dlbench.worker.fitting:follow_up",
     ) -> None:
-        self.functions = {"work": work, "describe": describe, "check": check}
+        self.functions = {"work": work, "describe": describe, "check": check, "follow_up": follow_up}
         self._preload = sorted({name.partition(":")[0] for name in (describe, check)})
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1

@@ -12,6 +12,7 @@ from dlbench.schema.metric import Metric
 
 REVISION = 1
 PHASES = ("model",)
+CLOCKED = False
 
 
 def forward_flops(model: torch.nn.Module, batches: list[Batch]) -> tuple[int, int]:

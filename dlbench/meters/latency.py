@@ -6,6 +6,7 @@ from dlbench.schema.metric import Metric
 
 REVISION = 1
 PHASES = ("infer", "decode", "sample")
+CLOCKED = True
 
 LEAST_STEPS = 20
 MOST_STEPS = 400

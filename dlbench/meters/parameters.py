@@ -7,6 +7,7 @@ from dlbench.schema.metric import Metric
 
 REVISION = 1
 PHASES = ("model",)
+CLOCKED = False
 
 
 def count(model: torch.nn.Module) -> dict[str, int]:

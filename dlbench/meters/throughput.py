@@ -9,6 +9,7 @@ from dlbench.schema.metric import Metric
 
 REVISION = 1
 PHASES = ("train", "infer", "decode", "sample")
+CLOCKED = True
 
 WINDOW_S = 0.1
 LEAST_WINDOWS = 5

@@ -10,7 +10,7 @@ from dlbench.schema.base import Json
 from dlbench.schema.event import Event
 from dlbench.schema.job import CostPoint, Entry, Job
 from dlbench.schema.record import Record
-from dlbench.schema.suite import CostSettings
+from dlbench.schema.suite import CostSettings, Phase
 from dlbench.schema.train import TrainSettings
 
 SPLITS = ("val", "test")
@@ -106,7 +106,7 @@ class CostGrid:
 
     Args:
         resolver: knows the machine and the meters.
-        settings: batch sizes, phases, rounds, threads.
+        settings: batch sizes, phases, rounds, threads, limits.
     """
 
     def __init__(self, resolver: Resolver, settings: CostSettings) -> None:
@@ -114,8 +114,7 @@ class CostGrid:
         self.machine = resolver.here["machine"]
         self.torch = resolver.here["versions"]["torch"]
         self.meters = resolver.meter_revisions(settings.phases)
-        default_s = CostSettings.model_fields["limit_s"].default
-        self.limit: dict[str, Json] = {} if settings.limit_s == default_s else {"limit_s": settings.limit_s}
+        self.limits: dict[str, Json] = settings.model_dump(exclude_defaults=True, include={"limit_s", "memory_gib"})
         self.threads = settings.threads or int(self.machine["cores"])
 
     def entries(self, contenders: Sequence[Contender], earlier: Sequence[Entry], know: Know) -> list[Entry]:
@@ -128,6 +127,7 @@ class CostGrid:
             if anchor is not None:
                 contender, first = anchor
                 entries += [self.entry(contender, size, first + n, anchor=True) for size in sizes]
+        entries += self._searches(contenders)
         there = {entry.job.id for entry in entries}
         return entries + [entry for entry in self._kept(contenders, earlier) if entry.job.id not in there]
 
@@ -163,9 +163,23 @@ class CostGrid:
             first += self.settings.rounds
         return anchor, first
 
-    def entry(self, contender: Contender, batch_size: int, round: int, *, anchor: bool = False) -> Entry:
-        """One cost job."""
+    def _searches(self, contenders: Sequence[Contender]) -> list[Entry]:
+        """For each contender and phase, the search for the largest batch that fits, if the suite asks for it."""
+        if not self.settings.largest_batch:
+            return []
+        first = max(self.settings.batch_sizes)
+        return [self.entry(c, first, 0, largest=phase) for c in contenders for phase in self.settings.phases]
+
+    def entry(
+        self, contender: Contender, batch_size: int, round: int, *, anchor: bool = False, largest: Phase | None = None
+    ) -> Entry:
+        """One cost job.
+
+        Args:
+            largest: the phase whose largest batch is looked for, from `batch_size` on; None: a round.
+        """
         kept = identity.costed(contender.train)
+        phases = self.settings.phases if largest is None else (largest,)
         job_id = identity.job_id(
             kind="cost",
             common=contender.common,
@@ -174,9 +188,10 @@ class CostGrid:
             threads=self.threads,
             train=kept,
             batch_size=batch_size,
-            phases=sorted(self.settings.phases),
+            phases=sorted(phases),
             round=round,
-            **self.limit,
+            **self.limits,
+            **({"largest_batch": True} if largest else {}),
             hardware=identity.hardware(self.machine, contender.device),
             torch=self.torch,
             meters=self.meters,
@@ -190,10 +205,12 @@ class CostGrid:
             train=TrainSettings.model_validate({**kept, "batch_size": batch_size}),
             cost=CostPoint(
                 batch_size=batch_size,
-                phases=self.settings.phases,
+                phases=phases,
                 round=round,
                 anchor=anchor,
                 limit_s=self.settings.limit_s,
+                largest_batch=largest is not None,
+                memory_gib=self.settings.memory_gib,
             ),
             precision=contender.precision,
             device=contender.device,

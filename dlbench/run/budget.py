@@ -66,7 +66,9 @@ class Budget:
 
 def _group(entry: Entry) -> str:
     cost = entry.job.cost
-    return f"{entry.job.kind} seed {entry.job.seed}" if cost is None else f"{entry.job.kind} round {cost.round + 1}"
+    if cost is None:
+        return f"{entry.job.kind} seed {entry.job.seed}"
+    return f"{entry.job.kind} {'of the largest batches' if cost.largest_batch else f'round {cost.round + 1}'}"
 
 
 def _duration(seconds: float) -> str:

@@ -15,8 +15,12 @@ STEP_S = 2e-3
 """Seconds of an optimiser step that does not depend on the model's size."""
 START_S = 1.0
 """Seconds before the first step and behind the last."""
-COST_S = 4.0
-"""Seconds of a cost job, whose meters have limits of their own."""
+COST_LIMITS = 1.25
+"""Times of the limit on a timing that all meters of one phase take together."""
+TRIALS = 10
+"""Steps of a search for the largest batch."""
+TRIAL_S = 3.0
+"""Seconds of such a step: most of them are with large batches."""
 
 
 class Estimator:
@@ -67,8 +71,9 @@ class Estimator:
     def _guess(self, entry: Entry) -> float | None:
         flops, examples = self._sizes.get(entry.job.id, (None, None))
         train = entry.job.train
-        if entry.job.kind == "cost":
-            return COST_S
+        if entry.job.cost is not None:
+            cost = entry.job.cost
+            return TRIALS * TRIAL_S if cost.largest_batch else START_S + len(cost.phases) * COST_LIMITS * cost.limit_s
         if train.seconds is not None:
             return train.seconds + START_S
         if flops is None or examples is None:
@@ -103,7 +108,7 @@ def _configuration(it: Job | Record) -> str:
 def _family(it: Job | Record) -> str:
     budget = it.train if isinstance(it, Record) else it.train.model_dump()
     unit = next((unit for unit in ("epochs", "steps", "seconds") if budget.get(unit) is not None), None)
-    cost = [it.cost.batch_size, it.cost.phases] if it.cost is not None else None
+    cost = None if it.cost is None else it.cost.model_dump(exclude={"round", "anchor"})
     return _key([it.kind, it.task.name, it.dataset.name, it.model.name, it.device.partition(":")[0], cost, unit])
 
 

@@ -36,11 +36,13 @@ class ModelRef(Value):
 
 
 class CostPoint(Value):
-    """What one cost job measures: one round at one batch size.
+    """What one cost job measures: one round at one batch size, or how large a batch can be.
 
     Attributes:
         anchor: the round repeats what was measured before, to show whether the machine has drifted since.
         limit_s: seconds after which a timing that has not settled ends.
+        largest_batch: look for the largest batch that fits, from `batch_size` on, instead of measuring at `batch_size`.
+        memory_gib: memory that the job may use; None: what the device has.
     """
 
     batch_size: int
@@ -48,6 +50,8 @@ class CostPoint(Value):
     round: int
     anchor: bool = False
     limit_s: float = 2.0
+    largest_batch: bool = False
+    memory_gib: float | None = None
 
 
 class Job(Value):
@@ -110,6 +114,7 @@ class Work(Value):
         inputs: role → folder of the finished attempt that this job builds on.
         lock_dir: folder of the machine's lock files; None: no locking (a test, an inline run).
         asks: whether the worker is to ask after each validation if it should go on.
+        calibration: what this machine can do at best (`dlbench.worker.calibrate`), for a cost job; None: not known.
         command: how the user started the run.
         code: `{"version": …, "git_commit": …, "git_dirty": …}` of the working folder.
     """
@@ -122,5 +127,6 @@ class Work(Value):
     inputs: dict[str, Path] = {}
     lock_dir: Path | None = None
     asks: bool = False
+    calibration: dict[str, Json] | None = None
     command: str = ""
     code: dict[str, Json] = {}

@@ -32,10 +32,16 @@ class RecordDataset(Value):
 
 
 class RecordPrecision(Value):
-    """The precision that was asked for, and the dtypes that ran."""
+    """The precision that was asked for, and the dtypes that ran.
+
+    Attributes:
+        ran: dtypes of all matrix operators, sorted.
+        layers: the same layer by layer: qualified name of the module (`""`: the model itself) → dtypes.
+    """
 
     asked: str
     ran: tuple[str, ...] = ()
+    layers: dict[str, tuple[str, ...]] = {}
 
 
 class Artifact(Value):

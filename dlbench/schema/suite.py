@@ -9,7 +9,7 @@ from dlbench.schema.search import SearchSettings
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=80)]
 Phase = Literal["train", "infer", "decode", "sample"]
-Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16", "bf16_pure", "fp8", "fp8_emulated", "int8"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 
 
@@ -49,6 +49,8 @@ class CostSettings(Value):
     rounds: int = Field(5, gt=0, le=1000)
     threads: int | None = Field(None, gt=0, le=4096, description="default: all cores")
     limit_s: float = Field(2.0, gt=0, le=3600, description="seconds after which a timing that has not settled ends")
+    largest_batch: bool = Field(False, description="also find the largest batch that fits, in one job for each phase")
+    memory_gib: float | None = Field(None, gt=0, description="memory that a job may use; default: what the device has")
 
 
 class ReportSettings(Value):

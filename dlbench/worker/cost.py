@@ -1,72 +1,150 @@
 """A cost job: one model stepped through phases, alone on the machine, while meters look on."""
 
 import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
 
 from dlbench.contracts import Batch, Meter
 from dlbench.jobdir import JobDir
 from dlbench.schema.metric import Metric
 from dlbench.worker.build import Bench
+from dlbench.worker.derived import OF_TRAINING, unattributed, utilization
+from dlbench.worker.dtypes import Ran
 from dlbench.worker.rig import PhaseRig, cost_batches, memory_in_use
-from dlbench.worker.watch import Watch, disturbances
+from dlbench.worker.watch import Observation, Watch, flags
 
 LEAST_WARM_UP_STEPS = 3
 WARM_UP_S = 0.2
 ORDER = ("model", "infer", "decode", "sample", "train")
 """Training comes last: it leaves gradients and optimiser state behind, which would count as inference memory."""
 
+MOST_ATTEMPTS = 3
+"""So often a region is measured until nothing disturbs it; then the least disturbed attempt counts, and is flagged."""
 
-def measure(bench: Bench, jobdir: JobDir) -> tuple[list[Metric], tuple[str, ...], list[str]]:
-    """Metrics with their phase as prefix, the dtypes that ran, and flags of a disturbed machine."""
+
+@dataclass
+class Costs:
+    """What a cost job has found so far; whatever stops it, the record keeps this much.
+
+    Attributes:
+        phase: the phase that was begun last.
+        observed: the regions whose figures count, by name, with what the machine did meanwhile.
+    """
+
+    metrics: list[Metric] = field(default_factory=list)
+    ran: Ran = field(default_factory=Ran)
+    phase: str = "train"
+    observed: list[tuple[str, Observation]] = field(default_factory=list)
+
+    @property
+    def flags(self) -> list[str]:
+        """What disturbed the regions."""
+        return flags(self.observed)
+
+
+def measure(bench: Bench, jobdir: JobDir, costs: Costs, calibration: Mapping[str, Any] | None = None) -> None:
+    """Measure all phases of the job.
+
+    Args:
+        jobdir: hears of phases; every attempt at a region leaves a line in `artifacts/windows.jsonl`.
+        costs: is filled with metrics, their phase before their names.
+        calibration: of this machine, for utilisation.
+    """
     point = bench.job.cost
     assert point is not None
     batches = cost_batches(bench, point.batch_size)
     phases = [phase for phase in ORDER if phase == "model" or phase in point.phases]
-    metrics = _touch(bench, batches[0], phases)
+    if bench.job.precision == "int8" and "train" in phases:
+        phases.remove("train")
+        reason = "int8 is for inference; such a model is trained in fp32"
+        costs.metrics.append(
+            Metric(name="train_throughput", value=None, unit="samples/s", better="higher", reason=reason)
+        )
+    first_s = _touch(bench, batches[0], phases, costs)
     baseline_bytes = memory_in_use(bench.device)
     model = bench.model()
-    ran = bench.precision.ran(model, batches[0])
-    watches: list[Watch] = []
+    costs.ran = bench.precision.ran(model, batches[0])
     for phase in phases:
         jobdir.tell("phase", name=f"measure {phase}")
-        rig = PhaseRig(bench, model.train(phase == "train"), phase, batches, baseline_bytes)
-        prefix = "" if phase == "model" else f"{phase}_"
+        costs.phase = phase
+        rig = PhaseRig(bench, model, phase, batches, baseline_bytes, first_s.get(phase))
         if phase != "model":
             _warm_up(rig)
         for name in bench.catalog.names("meters"):
             module = bench.catalog.load("meters", name)
             if phase in module.PHASES:
-                with Watch() as watch:
-                    measured = _run(rig, module.build(rig))
-                metrics += [metric.model_copy(update={"name": prefix + metric.name}) for metric in measured]
-                if phase != "model":
-                    watches.append(watch)
-    return metrics, ran, disturbances(watches)
+                _region(rig, name, module, jobdir, costs)
+    ran = dict.fromkeys(phases, costs.ran.dtypes)
+    costs.metrics += [*unattributed(costs.metrics), *utilization(costs.metrics, ran, calibration)]
 
 
-def _touch(bench: Bench, batch: Batch, phases: list[str]) -> list[Metric]:
-    """Take one step of each phase with a model that is then forgotten; how long each took, `<phase>_first_step_ms`.
+def _region(rig: PhaseRig, name: str, module: ModuleType, jobdir: JobDir, costs: Costs) -> None:
+    """Let one meter measure, again where something disturbed it; keep the least disturbed attempt."""
+    best: tuple[list[Metric], Observation] | None = None
+    attempts = MOST_ATTEMPTS if module.CLOCKED and rig.phase != "model" else 1
+    batches = rig.batches if module.CLOCKED else [rig.largest]
+    for attempt in range(1, attempts + 1):
+        meter = module.build(rig)
+        if meter is None:
+            return
+        with Watch(rig.device) as watch:
+            measured = _run(rig, meter, batches)
+        assert watch.seen is not None
+        if rig.phase != "model":
+            line = {"phase": rig.phase, "meter": name, "attempt": attempt, **watch.seen.as_json()}
+            with open(jobdir.artifacts / "windows.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        if best is None or watch.seen.severity < best[1].severity:
+            best = measured, watch.seen
+        if not watch.seen.disturbances:
+            break
+    assert best is not None
+    metrics, seen = best
+    if attempts > 1:
+        costs.observed.append((f"{rig.phase} {name.replace('_', ' ')}", seen))
+    costs.metrics += [_named(metric, rig.phase, seen if attempts > 1 else None) for metric in metrics]
+
+
+def _named(metric: Metric, phase: str, seen: Observation | None) -> Metric:
+    """The metric under its name in the record, marked where its region was disturbed."""
+    full = metric.name if phase == "model" else f"{phase}_{metric.name}"
+    changed: dict[str, Any] = {"name": OF_TRAINING.get(full, full)}
+    if seen is not None and seen.disturbances and metric.value is not None:
+        detail = metric.detail if isinstance(metric.detail, dict) else {}
+        changed["detail"] = {**detail, "disturbed": list(seen.disturbances)}
+    return metric.model_copy(update=changed)
+
+
+def _touch(bench: Bench, batch: Batch, phases: Sequence[str], costs: Costs) -> dict[str, float]:
+    """Take one step of each phase with a model that is then forgotten; how long each took, seconds.
 
     The first use of a kernel reads its code into memory and sets up library state. That is no model's memory, and
     would be charged to each as if it were.
     """
     model = bench.model()
-    metrics = []
+    first_s: dict[str, float] = {}
     for phase in phases:
-        rig = PhaseRig(bench, model.train(phase == "train"), phase, [batch], 0)
+        if phase == "model":
+            continue
+        costs.phase = phase
+        rig = PhaseRig(bench, model, phase, [batch], 0)
         rig.synchronize()
         began = rig.clock()
         rig.step(batch)
         rig.synchronize()
-        if phase != "model":
-            first_ms = (rig.clock() - began) * 1e3
-            metrics.append(Metric(name=f"{phase}_first_step_ms", value=first_ms, unit="ms", better="lower", n=1))
-    return metrics
+        first_s[phase] = rig.clock() - began
+        first_ms = first_s[phase] * 1e3
+        costs.metrics.append(Metric(name=f"{phase}_first_step_ms", value=first_ms, unit="ms", better="lower", n=1))
+    return first_s
 
 
-def _run(rig: PhaseRig, meter: Meter) -> list[Metric]:
+def _run(rig: PhaseRig, meter: Meter, batches: Sequence[Batch]) -> list[Metric]:
     with meter:
         if rig.phase != "model":
-            for batch in itertools.cycle(rig.batches):
+            for batch in itertools.cycle(batches):
                 rig.step(batch)
                 if not meter.step(batch["index"].shape[0]):
                     break

@@ -16,6 +16,13 @@ from dlbench.worker.turns import require_support, turns_of
 Feeds = Mapping[str, Iterator[Sequence[Batch]]]
 """Turn → the batches of one of its updates after another, without end."""
 
+Mark = Callable[[str], None]
+"""Called at the end of each part of a step: `forward`, `backward`, `optimizer`."""
+
+
+def unmarked(part: str) -> None:
+    """Nobody wants to know the parts of a step."""
+
 
 class Update:
     """Updates parameters from one loss: those of a turn, or, without turns, all of the model.
@@ -26,14 +33,22 @@ class Update:
         settings: optimiser, clipping, smoothing.
         precision: what the forward pass runs in.
         turn: None: the model trains in one piece.
+        mark: hears the end of each part.
 
     Attributes:
         loss_sum: sum of the losses of all batches since it was last zeroed, a scalar on the device.
     """
 
     def __init__(
-        self, task: Task, model: torch.nn.Module, settings: TrainSettings, precision: Precision, turn: Turn | None
+        self,
+        task: Task,
+        model: torch.nn.Module,
+        settings: TrainSettings,
+        precision: Precision,
+        turn: Turn | None,
+        mark: Mark,
     ) -> None:
+        self.mark = mark
         if turn is not None:
             settings = settings.model_copy(update=dict(turn.settings))
         self.task, self.model, self.settings, self.precision, self.turn = task, model, settings, precision, turn
@@ -41,7 +56,7 @@ class Update:
         self.parameters = [p for p in chosen if p.requires_grad]
         self.optimizers = build_optimizers(model, settings, None if turn is None else self.parameters)
         self.scaler = precision.scaler()
-        self.own_loss = _own_loss(model, turn, settings)
+        self.own_loss = _own_loss(model, turn, settings, precision)
         self.loss_sum = torch.zeros((), device=precision.device)
 
     def __call__(self, batches: Sequence[Batch]) -> None:
@@ -54,8 +69,10 @@ class Update:
                 loss = loss * (batch["index"].shape[0] / examples)
             if self.scaler is not None:
                 loss = self.scaler.scale(loss)
+            self.mark("forward")
             # Other turns' parameters get no gradient from this one.
             loss.backward(inputs=None if self.turn is None else self.parameters)  # type: ignore[no-untyped-call]
+            self.mark("backward")
         self._apply()
 
     def from_gradient_of_its_own(self, batch: Batch, main_batch: Batch, main_lr: float) -> None:
@@ -63,6 +80,7 @@ class Update:
         assert self.turn is not None
         assert self.turn.gradient is not None
         self.loss_sum += self.turn.gradient(self.loss, batch, main_batch, main_lr)
+        self.mark("backward")
         self._apply()
 
     def loss(self, batch: Batch) -> torch.Tensor:
@@ -79,10 +97,11 @@ class Update:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
         self.optimizers.step(self.scaler)
         self.optimizers.zero_grad()
+        self.mark("optimizer")
 
 
 def _own_loss(
-    model: torch.nn.Module, turn: Turn | None, settings: TrainSettings
+    model: torch.nn.Module, turn: Turn | None, settings: TrainSettings, precision: Precision
 ) -> Callable[[Batch], torch.Tensor] | None:
     """The loss of the turn, else of the model, with its smoothing; None: the task's.
 
@@ -91,7 +110,7 @@ def _own_loss(
     """
     own: Callable[..., torch.Tensor] | None = getattr(model, "loss", None)
     if turn is not None and turn.loss is not None:
-        own = turn.loss
+        own = precision.adapted(turn.loss)
     if own is None or not settings.label_smoothing:
         return own
     if "label_smoothing" not in inspect.signature(own).parameters:
@@ -110,6 +129,7 @@ class TrainStep:
         settings: optimiser, clipping, smoothing.
         precision: what the forward pass runs in.
         feeds: of turns beside the main one; those that have none take the step's batches (cost jobs).
+        mark: hears the end of each part of a step.
 
     Raises:
         Unsupported: the settings ask for something that the model's turns cannot do.
@@ -122,11 +142,12 @@ class TrainStep:
         settings: TrainSettings,
         precision: Precision,
         feeds: Feeds | None = None,
+        mark: Mark = unmarked,
     ) -> None:
         turns = turns_of(model)
         require_support(turns, settings, precision)
-        self.main = Update(task, model, settings, precision, turns[0] if turns else None)
-        self.others = [(turn, Update(task, model, settings, precision, turn)) for turn in turns[1:]]
+        self.main = Update(task, model, settings, precision, turns[0] if turns else None, mark)
+        self.others = [(turn, Update(task, model, settings, precision, turn, mark)) for turn in turns[1:]]
         self.feeds = feeds or {}
         self.step = 0
 
@@ -134,6 +155,13 @@ class TrainStep:
     def loss_sum(self) -> torch.Tensor:
         """Sum of the (main turn's) losses of all batches since it was last zeroed, a scalar on the device."""
         return self.main.loss_sum
+
+    def optimizer_state(self) -> list[torch.Tensor]:
+        """What all optimisers remember; empty before the first step."""
+        updates = [self.main, *(update for _, update in self.others)]
+        members = [member for update in updates for member in update.optimizers.members]
+        states = [state for member in members for state in member.state.values()]
+        return [value for state in states for value in state.values() if isinstance(value, torch.Tensor)]
 
     def scale_lr(self, factor: float) -> None:
         """Set every learning rate that follows the schedule to its peak times a factor."""

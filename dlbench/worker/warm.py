@@ -3,6 +3,7 @@
 Requests come as lines of JSON on standard input, answers leave as lines on standard output:
 
     {"do": "work", "folder": …, "environment": {…}}    → {"started": folder, "pid": …}, {"ended": folder, "how": …}
+    (after a lack of memory a second child follows up) → {"started": folder, "pid": …} once more
     (with "asks": true, meanwhile)                     → {"asks": folder}, as often as it asks whether to go on
     {"do": "answer", "folder": …, "go": true | false}  → the worker reads it (`dlbench.worker.question`)
     {"do": "kill", "folder": …}                        → its {"ended": …} comes at once
@@ -48,6 +49,9 @@ SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1"}
 ENDED = "ended"
 """In the place of an error's class: the child ended before it could answer."""
 
+FOLLOW_UP = 75
+"""Exit code of a worker whose job ran out of memory: a fresh process is to look for the largest batch that fits."""
+
 CHUNK_BYTES = 1 << 16
 
 
@@ -75,10 +79,12 @@ class Child:
         number: of the request it answers.
         pipe: where its answer comes from.
         channel: where a working child asks whether to go on.
+        environment: of a child that works a folder, and that another may have to follow up.
     """
 
     pid: int
     folder: str | None = None
+    environment: dict[str, str] | None = None
     number: int | None = None
     pipe: int | None = None
     channel: socket.socket | None = None
@@ -176,7 +182,7 @@ class Warm:
                 importlib.import_module("torch._dynamo")
         _freeze()
 
-    def _work(self, folder: str, environment: dict[str, str], *, asks: bool) -> None:
+    def _work(self, folder: str, environment: dict[str, str], *, asks: bool, function: str = "work") -> None:
         if not self._ready_to_work:
             self._get_ready_to_work()
         ours, theirs = socket.socketpair() if asks else (None, None)
@@ -189,10 +195,11 @@ class Warm:
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.environ.update(environment)
-            _function(self._functions["work"])(Path(folder))
+            sys.exit(_function(self._functions[function])(Path(folder)))
 
         pid = self._fork(run)
-        child = self._children[pid] = Child(pid, folder=folder, channel=ours)
+        first = environment if function == "work" else None
+        child = self._children[pid] = Child(pid, folder=folder, environment=first, channel=ours)
         if ours is not None and theirs is not None:
             theirs.close()
             self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear_question(child))
@@ -305,7 +312,10 @@ class Warm:
             how = ending(os.waitstatus_to_exitcode(status))
             if child.folder is not None:
                 self._hang_up(child)
-                self._answer({"ended": child.folder, "how": how})
+                if child.environment is not None and os.waitstatus_to_exitcode(status) == FOLLOW_UP:
+                    self._work(child.folder, child.environment, asks=False, function="follow_up")
+                else:
+                    self._answer({"ended": child.folder, "how": how})
             else:
                 while child.pipe is not None:
                     self._listen(child)
