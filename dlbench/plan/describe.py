@@ -14,7 +14,7 @@ from dlbench.jobdir import write_whole
 from dlbench.plan.ask import Ask
 from dlbench.schema.base import Json
 
-ANSWERS_DEPEND_ON = ("torch", "numpy", "pydantic", "tokenizers", "scikit-learn", "nvidia-ml-py")
+ANSWERS_DEPEND_ON = ("torch", "numpy", "pydantic", "tokenizers", "scikit-learn", "nvidia-ml-py", "torchao")
 
 
 class Describer:

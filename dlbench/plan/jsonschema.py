@@ -25,6 +25,11 @@ _DURATION: Schema = {
         {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*[dhms]\s*)+$"},
     ]
 }
+_PRECISION = (
+    "Number format of the computation. tf32: tensor cores; bf16, fp16: autocast over fp32 weights; bf16_pure: weights, "
+    "gradients and the optimiser's state too; fp8: linear layers, by torchao, the rest as bf16; fp8_emulated: the same "
+    "rounding without the hardware; int8: trained in fp32, quantised for inference."
+)
 
 
 def suite_schema(catalog: Catalog, describe: Ask) -> Schema:
@@ -59,7 +64,7 @@ class _Maker:
             "tasks": _list_of(task, "What the models are trained to do, and on which data."),
             "models": models,
             "train": {"$ref": "#/$defs/train"},
-            "precision": {**_of(Precision), "description": "Number format of the computation.", "default": "fp32"},
+            "precision": {**_of(Precision), "description": _PRECISION, "default": "fp32"},
             "device": {**_of(Device), "description": "auto, cpu, cuda or cuda:N.", "default": "auto"},
             "vary": vary,
             "exclude": {

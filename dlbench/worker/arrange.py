@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import wraps
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -70,20 +70,17 @@ def recompute(model: nn.Module) -> None:
     if not isinstance(blocks, nn.ModuleList | nn.Sequential) or len(blocks) == 0:
         raise Unsupported("train.grad_checkpointing: this model has no repeated blocks that could be computed twice")
     for block in blocks:
-        block.forward = _computed_twice(block, block.forward)
+        # No closure: a deep copy of the model must compute with its own blocks.
+        block.forward = partial(_computed_twice, block, block.forward)
 
 
-def _computed_twice(block: nn.Module, forward: Forward) -> Forward:
+def _computed_twice(block: nn.Module, forward: Forward, *args: Any, **kwargs: Any) -> Any:
     def contexts() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
         return nullcontext(), _statistics_at_rest(block)
 
-    @wraps(forward)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if not torch.is_grad_enabled():
-            return forward(*args, **kwargs)
-        return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
-
-    return wrapped
+    if not torch.is_grad_enabled():
+        return forward(*args, **kwargs)
+    return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
 
 
 @contextmanager

@@ -12,19 +12,25 @@ from dlbench.schema.job import Job, Work
 from dlbench.worker.allocator import keep_freed_memory
 from dlbench.worker.arrange import arrange
 from dlbench.worker.data import BoundDataset
+from dlbench.worker.memory_limit import limit_memory
 from dlbench.worker.precision import Precision
 from dlbench.worker.seeds import make_deterministic, seed_globally
 
 
 @dataclass
 class Bench:
-    """All that a job works on."""
+    """All that a job works on.
+
+    Attributes:
+        limit_bytes: memory that it may take on the device; None: nobody limits it.
+    """
 
     task: Task
     device: torch.device
     precision: Precision
     catalog: Catalog
     job: Job
+    limit_bytes: int | None = None
 
     def model(self, device: torch.device | None = None) -> torch.nn.Module:
         """A new model with the seed's weights, in training mode.
@@ -39,7 +45,7 @@ class Bench:
         with torch.device(target if target.type == "meta" else "cpu"):
             seed_globally(self.job.seed or 0, "weights")
             model = module.build(params, self.task.signature)
-        model = model.to(target).train()
+        model = self.precision.prepare(model.to(target).train())
         arrange(model, self.job.train, torch.device(self.job.device))
         return model
 
@@ -81,6 +87,7 @@ def set_up(work: Work) -> Bench:
     set_threads(job.threads)
     keep_freed_memory()
     device = pick_device(job.device)
+    limit_bytes = limit_memory(device, job.cost.memory_gib if job.cost is not None else None)
     precision = Precision(job.precision, device)
     make_deterministic(device, job.threads)  # in cost jobs too: what is trained is what is measured
     catalog = Catalog(work.plugins)
@@ -88,4 +95,4 @@ def set_up(work: Work) -> Bench:
     if job.train.label_smoothing and task.signature.output.kind not in ("classes", "tokens"):
         raise Unsupported(f"train.label_smoothing needs classes; task {job.task.name!r} answers with boxes or images")
     task.to(device)
-    return Bench(task, device, precision, catalog, job)
+    return Bench(task, device, precision, catalog, job, limit_bytes)

@@ -12,7 +12,7 @@ import torch
 import dlbench
 from dlbench.worker import precision
 
-PACKAGES = ("torch", "numpy", "tokenizers", "mlflow", "optuna", "pandas", "scipy")
+PACKAGES = ("torch", "torchao", "numpy", "tokenizers", "mlflow", "optuna", "pandas", "scipy")
 
 
 def machine() -> dict[str, Any]:

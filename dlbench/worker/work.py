@@ -17,21 +17,27 @@ import torch
 
 from dlbench.errors import DataError, Diverged, Unsupported
 from dlbench.jobdir import JobDir
+from dlbench.meters.memory import reset_peak
 from dlbench.schema.job import Work
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Artifact, Record, RecordDataset, RecordPrecision, Status
-from dlbench.worker import question
+from dlbench.worker import fitting, question
 from dlbench.worker.answer import answer
 from dlbench.worker.build import Bench, set_up
 from dlbench.worker.card import model_card
-from dlbench.worker.cost import measure
+from dlbench.worker.cost import Costs, measure
+from dlbench.worker.dtypes import Ran
 from dlbench.worker.evaluate import predict, prefixed
 from dlbench.worker.fingerprint import fingerprint
 from dlbench.worker.lock import machine_lock
 from dlbench.worker.machine import machine, versions
+from dlbench.worker.memory_limit import lift_limit
+from dlbench.worker.oom import peak_reached, ran_out, reason_of
 from dlbench.worker.outputs import outputs_of
+from dlbench.worker.rig import memory_in_use
 from dlbench.worker.seeds import seed_globally
 from dlbench.worker.train import Training, evaluation_batch
+from dlbench.worker.warm import FOLLOW_UP
 
 
 @dataclass
@@ -41,15 +47,20 @@ class Findings:
     status: Status = "ok"
     reason: str | None = None
     metrics: list[Metric] = field(default_factory=list)
-    ran: tuple[str, ...] = ()
+    ran: Ran = field(default_factory=Ran)
     flags: list[str] = field(default_factory=list)
     fingerprint: str | None = None
     outputs: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    phase: str = "train"
 
 
-def work(folder: Path) -> None:
-    """Do the job of a folder; its `record.json` exists when this returns."""
+def work(folder: Path) -> int:
+    """Do the job of a folder; its `record.json` exists when this returns.
+
+    Returns:
+        The process's exit code: 0, or `FOLLOW_UP` after a lack of memory (`dlbench.worker.fitting.follow_up`).
+    """
     jobdir = JobDir(folder)
     todo = jobdir.work()
     jobdir.artifacts.mkdir(exist_ok=True)
@@ -59,7 +70,9 @@ def work(folder: Path) -> None:
         with _nondeterminism(findings.flags):
             _do(todo, jobdir, findings)
         duration_s = time.perf_counter() - began
+    lift_limit()
     jobdir.write_record(_record(todo, jobdir, findings, started_at, duration_s))
+    return FOLLOW_UP if findings.status == "oom" else 0
 
 
 def _do(todo: Work, jobdir: JobDir, findings: Findings) -> None:
@@ -70,30 +83,50 @@ def _do(todo: Work, jobdir: JobDir, findings: Findings) -> None:
             findings.metrics, flag, findings.sizes = answer(todo.job, jobdir)
             findings.flags.append(flag)
             return
+        if todo.job.cost is not None and todo.job.cost.largest_batch:
+            findings.metrics = [fitting.find(todo, jobdir, phase) for phase in todo.job.cost.phases]
+            return
         bench = set_up(todo)
         findings.sizes = dict(bench.task.sizes)
-        if todo.job.kind == "train":
-            _train(bench, todo, jobdir, findings)
-        else:
-            findings.metrics, findings.ran, disturbed = measure(bench, jobdir)
-            findings.flags += disturbed
+        with _telling_of_memory(bench, findings):
+            if todo.job.kind == "train":
+                _train(bench, todo, jobdir, findings)
+            else:
+                _measure(bench, todo, jobdir, findings)
     except Unsupported as error:
         findings.status, findings.reason = "skipped", str(error)
     except Diverged as error:
         findings.status, findings.reason = "diverged", str(error)
     except DataError as error:
         findings.status, findings.reason = "failed", str(error)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        findings.status, findings.reason = "oom", _oom(error)
     except Exception as error:  # a model, task or plugin can raise anything; the job fails, the run goes on
-        out_of_memory = any(words in str(error) for words in OUT_OF_MEMORY)
-        findings.status = "oom" if out_of_memory else "failed"
-        findings.reason = _oom(error) if out_of_memory else f"{type(error).__name__}: {error}".strip()
+        findings.status = "oom" if ran_out(error) else "failed"
+        findings.reason = reason_of(error) if ran_out(error) else f"{type(error).__name__}: {error}".strip()
         traceback.print_exc()  # into the attempt's log
 
 
-def _oom(error: BaseException) -> str:
-    return f"out of memory: {str(error).partition(chr(10))[0] or type(error).__name__}; try a smaller batch_size"
+@contextmanager
+def _telling_of_memory(bench: Bench, findings: Findings) -> Iterator[None]:
+    """What memory the job had when it was refused more becomes a metric."""
+    baseline_bytes = memory_in_use(bench.device)
+    reset_peak(bench.device)
+    try:
+        yield
+    except Exception as error:
+        if ran_out(error):
+            findings.metrics.append(peak_reached(bench.device, findings.phase, baseline_bytes))
+        raise
+
+
+def _measure(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None:
+    """Measure; whatever stops that, what was measured before is kept."""
+    costs = Costs()
+    try:
+        measure(bench, jobdir, costs, todo.calibration)
+    finally:
+        findings.metrics, findings.ran, findings.phase = costs.metrics, costs.ran, costs.phase
+        precision = bench.precision
+        findings.flags += [*filter(None, (precision.emulated, precision.missed(costs.ran))), *costs.flags]
 
 
 @contextmanager
@@ -121,6 +154,7 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
     seed_globally(job.seed, "dropout")  # and whatever else draws from the global generator
     first = next(bench.task.batches("train", min(job.train.batch_size, bench.task.sizes["train"])))
     findings.ran = bench.precision.ran(model, first)
+    findings.flags += filter(None, (bench.precision.emulated, bench.precision.missed(findings.ran)))
     jobdir.tell("phase", name="train")
     ask = question.ask if todo.asks else None
     trained = Training(bench.task, model, job.train, bench.precision, job.seed, jobdir, ask=ask).run()
@@ -132,9 +166,10 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
         findings.metrics = trained.metrics
         return
     jobdir.tell("phase", name="test")
+    answers = bench.precision.for_inference(model)
     scores: dict[str, list[Metric]] = {}
     for split in job.splits:
-        predictions = predict(bench.task, model, split, evaluation_batch(job.train), bench.precision)
+        predictions = predict(bench.task, answers, split, evaluation_batch(job.train), bench.precision)
         scores[split] = prefixed(bench.task.score(predictions, split), split)
         if split == job.splits[-1]:
             columns = bench.task.keep(predictions, split)
@@ -150,14 +185,12 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
         (jobdir.path / "checkpoint.pt").write_bytes(weights.getbuffer())
 
 
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED")
-"""What allocators of the CPU, CUDA, cuBLAS and cuDNN say."""
-
 ROLES = {
     "curve.csv": "curve",
     "predictions.npz": "predictions",
     "model_card.md": "model_card",
     "checkpoint.pt": "checkpoint",
+    "windows.jsonl": "windows",
 }
 
 
@@ -190,7 +223,7 @@ def _record(todo: Work, jobdir: JobDir, findings: Findings, started_at: datetime
         train=job.train.model_dump(mode="json"),
         cost=job.cost,
         outputs=findings.outputs,
-        precision=RecordPrecision(asked=job.precision, ran=findings.ran),
+        precision=RecordPrecision(asked=job.precision, ran=findings.ran.dtypes, layers=findings.ran.layers),
         device=job.device,
         threads=job.threads,
         seed=job.seed,
@@ -198,7 +231,7 @@ def _record(todo: Work, jobdir: JobDir, findings: Findings, started_at: datetime
         metrics=tuple(findings.metrics),
         artifacts=_artifacts(jobdir),
         fingerprint=findings.fingerprint,
-        machine=machine(),
+        machine=machine() | ({} if todo.calibration is None else {"calibration": todo.calibration}),
         versions=versions(),
         code=todo.code,
         command=todo.command,
