@@ -30,7 +30,16 @@ COSTS = {
     "infer_peak_memory_bytes": ("bytes", "lower"),
     "parameters": ("count", "lower"),
     "flops_per_sample": ("flop", "lower"),
+    "mfu": ("fraction", "higher"),
+    "infer_mfu": ("fraction", "higher"),
+    "energy_per_sample_j": ("J", "lower"),
+    "infer_energy_per_sample_j": ("J", "lower"),
+    "train_break_even_steps": ("steps", "lower"),
 }
+ENDS = {"_bytes": ("bytes", "lower"), "_ms": ("ms", "lower"), "_s": ("s", "lower")}
+"""Unit and direction of cost metrics that are not in `COSTS`, by the end of their name."""
+GIVEN = ("varied", "skipped", "flags", "ran", "layers", "machine", "started_at")
+"""What `quality` and `costs` hand on to `result`; all else is the job's."""
 
 
 def suite(**fields: Any) -> Suite:
@@ -41,10 +50,10 @@ def suite(**fields: Any) -> Suite:
 
 
 def job(label: str, *, kind: str = "train", number: int = 0, **fields: Any) -> Job:
-    """A job of model `label`; `number` is its seed, or its round."""
+    """A job of model `label`; `number` is its seed, or its round, and `point` more of a cost point."""
     dataset = {"name": "ag_news", "digest": "sha256:" + "ab" * 32, "source": "mirror", "official": True}
     dataset |= fields.pop("dataset", {})
-    batch_size = fields.pop("batch_size", 64)
+    batch_size, point = fields.pop("batch_size", 64), fields.pop("point", {})
     values: dict[str, Any] = {
         "kind": kind,
         "task": TaskRef(name=fields.pop("task", "text_classification")),
@@ -56,7 +65,8 @@ def job(label: str, *, kind: str = "train", number: int = 0, **fields: Any) -> J
     if kind == "train":
         values["seed"] = number
     else:
-        values["cost"] = CostPoint(batch_size=batch_size, phases=("train", "infer"), round=number)
+        point = {"phases": ("train", "infer"), **point}
+        values["cost"] = CostPoint(batch_size=batch_size, round=number, **point)
     name = json.dumps([label, number, batch_size, {key: str(value) for key, value in values.items()}], sort_keys=True)
     return Job(id=hashlib.sha256(name.encode()).hexdigest()[:16], **values)
 
@@ -73,6 +83,10 @@ def result(
     folder: Path | None = None,
     artifacts: Sequence[Artifact] = (),
     flags: Sequence[str] = (),
+    ran: Sequence[str] = ("float32",),
+    layers: dict[str, tuple[str, ...]] | None = None,
+    machine: dict[str, Any] | None = None,
+    started_at: datetime | None = None,
 ) -> Result:
     """A line of the index with a record of that status; no record for None."""
     entry = Entry(job=the_job, label=label, skipped=skipped, varied=varied or {})
@@ -90,17 +104,17 @@ def result(
         dataset=RecordDataset(**data, train=19930, val=1048, test=7600),
         model=the_job.model,
         cost=the_job.cost,
-        precision=RecordPrecision(asked=the_job.precision, ran=("float32",)),
+        precision=RecordPrecision(asked=the_job.precision, ran=tuple(ran), layers=layers or {}),
         device=the_job.device,
         threads=the_job.threads,
         seed=the_job.seed,
         metrics=tuple(metrics),
         artifacts=tuple(artifacts),
-        machine=MACHINE,
+        machine=MACHINE | (machine or {}),
         versions={"python": "3.11.9", "torch": "2.13.0", "dlbench": "0.1.0"},
         code={"git_commit": "0123abc", "git_dirty": False},
         command="dlbench run suites/synthetic.yaml",
-        started_at=START + timedelta(seconds=the_job.seed or 0),
+        started_at=started_at or START + timedelta(seconds=the_job.seed or 0),
         duration_s=41.2,
     )
     return Result(entry=entry, record=record, folder=str(folder) if folder else None)
@@ -110,7 +124,7 @@ def quality(
     label: str, scores: Sequence[float | None], *, name: str = "accuracy", better: str = "higher", **fields: Any
 ) -> list[Result]:
     """Train results, one a seed; a None is a job that has not run."""
-    given = {key: fields.pop(key) for key in ("varied", "skipped", "flags") if key in fields}
+    given = {key: fields.pop(key) for key in GIVEN if key in fields}
     unit = "fraction" if better == "higher" else "nats"
     return [
         result(
@@ -129,18 +143,24 @@ def quality(
     ]
 
 
-def costs(label: str, values: dict[str, Sequence[float]], *, batch_size: int = 64, **fields: Any) -> list[Result]:
-    """Cost results, one a round."""
-    given = {key: fields.pop(key) for key in ("varied", "skipped", "flags") if key in fields}
+def cost_metric(name: str, value: float | str) -> Metric:
+    """A cost metric of the vocabulary; a text is the reason why it has no value."""
+    unit, better = COSTS.get(name) or next(known for end, known in ENDS.items() if name.endswith(end))
+    found = {"value": None, "reason": value} if isinstance(value, str) else {"value": value}
+    return Metric.model_validate({"name": name, "unit": unit, "better": better, **found})
+
+
+def costs(
+    label: str, values: dict[str, Sequence[float | str]], *, batch_size: int = 64, first: int = 0, **fields: Any
+) -> list[Result]:
+    """Cost results, one a round, numbered from `first` on."""
+    given = {key: fields.pop(key) for key in GIVEN if key in fields}
     rounds = max(len(found) for found in values.values())
     return [
         result(
-            job(label, kind="cost", number=number, batch_size=batch_size, **fields),
+            job(label, kind="cost", number=first + number, batch_size=batch_size, **fields),
             label,
-            [
-                Metric(name=name, value=found[number], unit=COSTS[name][0], better=COSTS[name][1])  # type: ignore[arg-type]
-                for name, found in values.items()
-            ],
+            [cost_metric(name, found[number]) for name, found in values.items()],
             **given,
         )
         for number in range(rounds)

@@ -6,7 +6,16 @@ from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 
-COSTS = ("train_throughput", "infer_throughput", "infer_latency_p50_ms", "train_peak_memory_bytes")
+COSTS = (
+    "train_throughput",
+    "infer_throughput",
+    "infer_latency_p50_ms",
+    "train_peak_memory_bytes",
+    "infer_peak_memory_bytes",
+    "mfu",
+    "energy_per_sample_j",
+    "infer_energy_per_sample_j",
+)
 
 
 def aggregates(results: Results) -> dict[str, float]:

@@ -200,18 +200,31 @@ class Ratio:
     Attributes:
         ratio: geometric mean of the paired ratios, contender over other.
         low: lower end of its 95 % interval (t on the logarithms); None for one round.
-        clear: whether the interval leaves 1 out.
+        floor: by how much a cost of this machine differs from itself, as a fraction; 0 where that is not known.
+        drifted: whether the machine has drifted between the one's measurements and the other's.
     """
 
     n: int
     ratio: float
     low: float | None
     high: float | None
+    floor: float = 0.0
+    drifted: bool = False
 
     @property
     def clear(self) -> bool:
         """Whether the interval leaves 1 out."""
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
+    @property
+    def large(self) -> bool:
+        """Whether it is further from 1 than the noise floor, and the machine the same for both."""
+        return not self.drifted and max(self.ratio, 1 / self.ratio) > 1 + self.floor
+
+    @property
+    def told(self) -> bool:
+        """Whether one may be called faster or slower, larger or smaller, than the other: clear and large."""
+        return self.clear and self.large
 
 
 def compare_cost(values: Mapping[int, float], others: Mapping[int, float]) -> Ratio | None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from statistics import fmean
 
 from dlbench.schema.base import Json
-from dlbench.schema.job import Entry, Job
+from dlbench.schema.job import CostPoint, Entry, Job
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Record, Result
 from dlbench.schema.train import cost_fields
@@ -26,7 +26,7 @@ class Contender:
     Attributes:
         name: the label, with precision and device where a suite has several; unique in its arena.
         train: its train results, one a seed, in order of the seed.
-        cost: its cost results, in order of batch size and round.
+        cost: its cost results, in order of batch size and round; anchors and searches for the largest batch included.
     """
 
     name: str
@@ -54,19 +54,38 @@ class Contender:
         return [(result, found) for result, found in pairs if found is not None]
 
     def rounds(self, metric: str, batch_size: int) -> dict[int, float]:
-        """Round → value of a cost metric at a batch size, of finished jobs that have one."""
+        """Round → value of a cost metric at a batch size, of finished jobs that have one.
+
+        Anchors are no rounds: they were measured at another time, and show whether the machine has drifted since
+        (`dlbench.analyze.drift`). No median and no ratio counts them.
+        """
         values: dict[int, float] = {}
-        for result, record in finished(self.cost):
-            point, found = result.entry.job.cost, record.metric(metric)
-            if point is not None and point.batch_size == batch_size and found is not None and found.value is not None:
+        for point, record in self.measured:
+            found = record.metric(metric)
+            if not point.anchor and point.batch_size == batch_size and found is not None and found.value is not None:
                 values[point.round] = found.value
         return values
 
     @property
+    def measured(self) -> list[tuple[CostPoint, Record]]:
+        """Its finished cost jobs at a batch size: rounds and anchors, without searches for the largest batch."""
+        pairs = [(result.entry.job.cost, record) for result, record in finished(self.cost)]
+        return [(point, record) for point, record in pairs if point is not None and not point.largest_batch]
+
+    @property
     def batch_sizes(self) -> tuple[int, ...]:
-        """Batch sizes of its finished cost jobs, ascending."""
-        points = [result.entry.job.cost for result, _ in finished(self.cost)]
-        return tuple(sorted({point.batch_size for point in points if point is not None}))
+        """Batch sizes of its finished rounds, ascending."""
+        return tuple(sorted({point.batch_size for point, _ in self.measured if not point.anchor}))
+
+    def largest_batch(self, phase: str) -> Metric | None:
+        """What the search for the largest batch of a phase found, with or without a value; None if there was none."""
+        name = f"{phase}_largest_batch"
+        return next((found for _, record in finished(self.cost) if (found := record.metric(name)) is not None), None)
+
+    def reasons(self, metric: str) -> tuple[str, ...]:
+        """Why a cost metric has no value, each reason once."""
+        found = [record.metric(metric) for _, record in self.measured]
+        return tuple(dict.fromkeys(one.reason for one in found if one is not None and one.value is None and one.reason))
 
     @property
     def seeds(self) -> frozenset[int]:
@@ -76,7 +95,7 @@ class Contender:
     @property
     def emulated(self) -> bool:
         """Whether a job ran in a precision that the device only emulates: shown, never ranked."""
-        return any(
+        return self.precision.endswith("_emulated") or any(
             flag.startswith("emulated") for _, record in finished((*self.train, *self.cost)) for flag in record.flags
         )
 

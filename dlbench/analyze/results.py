@@ -3,8 +3,8 @@
 Reads artifacts when asked, writes nothing, and knows nothing of stores: a result says where its files are.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dlbench.analyze.compare import Paired, compare, correct
+from dlbench.analyze.compare import Paired, Ratio, compare, compare_cost, correct
 from dlbench.analyze.contenders import Arena, Contender, arenas_of
+from dlbench.analyze.drift import Drift, drifts
+from dlbench.analyze.floors import noise_floors
 from dlbench.analyze.studies import StudyGroup, groups_of
 from dlbench.schema.record import Result
 from dlbench.schema.study import Study
@@ -133,6 +135,28 @@ class Results:
     def comparison(self, contender: Contender) -> Comparison | None:
         """The declared comparison of a contender, if there is one."""
         return next((comparison for comparison in self.comparisons if comparison.contender is contender), None)
+
+    @cached_property
+    def noise_floors(self) -> Mapping[str, float]:
+        """Metric → by how much it differs from itself on this machine, as far as that was calibrated."""
+        return noise_floors(result.record for result in self.compared if result.record is not None)
+
+    @cached_property
+    def drifts(self) -> tuple[Drift, ...]:
+        """What anchors say of the machine since contenders were first measured."""
+        return drifts(self.arenas, self.noise_floors)
+
+    def cost_ratio(self, contender: Contender, other: Contender, metric: str, batch_size: int) -> Ratio | None:
+        """A cost of one over that of another at a batch size; None without a common round.
+
+        Whether that may be told (`Ratio.told`) depends on its interval, the noise floor and the machine's drift.
+        """
+        ratio = compare_cost(contender.rounds(metric, batch_size), other.rounds(metric, batch_size))
+        if ratio is None:
+            return None
+        # Drift is of speeds: what a model needs of memory does not depend on how busy a machine is.
+        drifted = not metric.endswith("_bytes") and any(drift.separates(contender, other) for drift in self.drifts)
+        return replace(ratio, floor=self.noise_floors.get(metric, 0.0), drifted=drifted)
 
     def curve(self, result: Result) -> pd.DataFrame | None:
         """Learning curve of a train job: a row for each validation; None if it left none or it cannot be read."""

@@ -36,7 +36,8 @@ def _row(suite: str, result: Result) -> dict[str, Any]:
         **({} if entry.study is None else {"study": entry.study, "candidate": entry.candidate}),
         "seed": job.seed,
         "batch_size": job.cost.batch_size if job.cost else job.train.batch_size,
-        "round": job.cost.round if job.cost else None,
+        "round": job.cost.round if job.cost and not job.cost.largest_batch else None,
+        "anchor": job.cost.anchor if job.cost else None,
         **{
             f"vary.{key}": value if isinstance(value, str | int | float) else canonical(value)
             for key, value in entry.varied.items()
@@ -46,6 +47,7 @@ def _row(suite: str, result: Result) -> dict[str, Any]:
     }
     if record is not None:
         row |= {metric.name: metric.value for metric in record.metrics}
+        row |= {"ran": "; ".join(record.precision.ran)}
         row |= {"flags": "; ".join(record.flags), "duration_s": record.duration_s, "started_at": record.started_at}
         row |= {"attempt": record.attempt, "git_commit": record.code.get("git_commit")}
     return row | {"job": job.id}

@@ -5,7 +5,7 @@ Nothing is ranked on unequal seeds, and where the data is not what its name says
 
 from dataclasses import dataclass
 
-from dlbench.analyze.compare import LEAST_SEEDS, Paired, Ratio, compare, compare_cost, correct
+from dlbench.analyze.compare import LEAST_SEEDS, Paired, Ratio, compare, correct
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.quantities import difference, format_of, listed, times, with_margin
 from dlbench.analyze.results import Comparison, Results
@@ -68,7 +68,7 @@ def _verdict(results: Results, arena: Arena) -> Verdict:
     duels = _duels(arena, best, ranked)
     enough = all(duel.n >= LEAST_SEEDS for duel in duels.values())
     clauses = [_best_clause(arena, best, duels) if enough else _undecided(arena, best, duels)]
-    clauses += _speed_clause(arena, best, ranked, duels)
+    clauses += _speed_clause(results, arena, best, ranked, duels)
     sentences = [f"{'; '.join(clauses)}.", *_baseline_sentence(results, arena), *_precision_sentences(results, arena)]
     return Verdict(arena, " ".join(sentences), caveats, enough)
 
@@ -119,7 +119,7 @@ def _undecided(arena: Arena, best: Contender, duels: dict[Contender, Paired]) ->
 
 
 def _speed_clause(
-    arena: Arena, best: Contender, ranked: tuple[Contender, ...], duels: dict[Contender, Paired]
+    results: Results, arena: Arena, best: Contender, ranked: tuple[Contender, ...], duels: dict[Contender, Paired]
 ) -> list[str]:
     """How the fastest to infer compares with the best, at the largest batch size that both were measured at."""
     sizes = [size for size in best.batch_sizes if best.rounds("infer_throughput", size)]
@@ -133,8 +133,8 @@ def _speed_clause(
     }
     fastest = max(speeds, key=lambda contender: speeds[contender])
     if fastest is best:
-        return _also_fastest(best, speeds, size)
-    ratio = compare_cost(fastest.rounds("infer_throughput", size), best.rounds("infer_throughput", size))
+        return _also_fastest(results, best, speeds, size)
+    ratio = results.cost_ratio(fastest, best, "infer_throughput", size)
     if ratio is None or not _noticeable(ratio):
         return []
     once = ", measured once" if ratio.n == 1 else ""
@@ -142,19 +142,19 @@ def _speed_clause(
     return [f"{clause}{_price(arena, fastest, duels)}"]
 
 
-def _also_fastest(best: Contender, speeds: dict[Contender, float], size: int) -> list[str]:
+def _also_fastest(results: Results, best: Contender, speeds: dict[Contender, float], size: int) -> list[str]:
     others = [contender for contender in speeds if contender is not best]
     if not others:
         return []
     second = max(others, key=lambda contender: speeds[contender])
-    ratio = compare_cost(best.rounds("infer_throughput", size), second.rounds("infer_throughput", size))
+    ratio = results.cost_ratio(best, second, "infer_throughput", size)
     if ratio is None or not _noticeable(ratio):
         return []
     return [f"{best.name} is also the fastest to infer (batch {size})"]
 
 
 def _noticeable(ratio: Ratio) -> bool:
-    return ratio.ratio >= NOTICEABLE and (ratio.clear or ratio.n == 1)
+    return ratio.ratio >= NOTICEABLE and (ratio.told or (ratio.n == 1 and ratio.large))
 
 
 def _price(arena: Arena, fastest: Contender, duels: dict[Contender, Paired]) -> str:
