@@ -41,6 +41,8 @@ def theme(ink: str, paper: str, palette: Sequence[str], columns: int) -> dict[st
         "text": {"color": ink, "font": FONT},
         "style": {"halo": {"stroke": paper, "strokeWidth": 4, "strokeOpacity": 0.85, "strokeJoin": "round"}},
         "line": {"strokeCap": "round", "strokeJoin": "round", "color": ink},
+        "rule": {"color": ink},
+        "tick": {"color": ink},
         "axis": {
             **words,
             **faint_line,

@@ -13,11 +13,15 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 Spec = dict[str, Any]
 
 
-def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec]) -> Spec:
-    """Layers over the same inline rows."""
+def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, legend: str = "model") -> Spec:
+    """Layers over the same inline rows.
+
+    Args:
+        legend: the field whose values the legend names.
+    """
     return {
         "$schema": SCHEMA,
-        "usermeta": {"legend_entry_px": 40 + 7 * min(max(len(str(row.get("model", ""))) for row in rows), 24)},
+        "usermeta": {"legend_entry_px": 40 + 7 * min(max(len(str(row.get(legend, ""))) for row in rows), 24)},
         "data": {"values": [dict(row) for row in rows]},
         "layer": list(layers),
     }
@@ -72,6 +76,10 @@ def _axis_labels(format: str) -> Spec:
             return {"labelExpr": "format(datum.value, '~s') + 'B'"}
         case "rate":
             return {"format": "~s"}
+        case "times":
+            return {"labelExpr": "format(datum.value, '~r') + '×'"}
+        case "points":
+            return {"labelExpr": "datum.value == 0 ? '0' : format(100 * datum.value, '+~r')"}
         case _:
             return {"format": ",~r"}
 
@@ -162,4 +170,27 @@ def lines_with_bands(x: Spec, y: Spec, hue: Spec, shapes: Spec, tip: Any, *, poi
             "mark": {"type": "point", "filled": True, "size": point_size},
             "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "opacity": picked(1.0), "tooltip": tip},
         },
+    ]
+
+
+def named_points(x: Spec, y: Spec, ends: tuple[str, str], hue: Spec, shapes: Spec, tip: Any) -> list[Spec]:
+    """Layers of points with intervals both ways, each with its name where `place_labels` put it.
+
+    Args:
+        ends: fields of the interval along x; those along y are `low` and `high`.
+    """
+    # A name is drawn twice: below, as a halo in the colour of the paper, so that bars do not cross it.
+    name: Spec = {"type": "text", "fontSize": 12, "baseline": "middle"}
+    name |= {key: {"expr": f"datum.{key}"} for key in ("dx", "dy", "align")}
+    place = {"x": x, "y": y, "text": {"field": "model"}}
+    ranges = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
+    return [
+        {**ranges, "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": hue}},
+        {**ranges, "encoding": {"x": {**x, "field": ends[0]}, "x2": {"field": ends[1]}, "y": y, "color": hue}},
+        {
+            "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
+            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "tooltip": tip},
+        },
+        {"mark": {**name, "style": ["text", "halo"]}, "encoding": place},
+        {"mark": name, "encoding": place},
     ]

@@ -1,4 +1,4 @@
-"""Score against cost: inference throughput and peak memory, with the Pareto front."""
+"""Score against cost: inference throughput, peak memory and energy, with the Pareto front."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ AXES: tuple[tuple[str, str, Format, bool], ...] = (
     ("infer_throughput", "Inference throughput (samples/s)", "rate", False),
     ("infer_peak_memory_bytes", "Peak memory of inference", "bytes", True),
     ("train_peak_memory_bytes", "Peak memory of training", "bytes", True),
+    ("infer_energy_per_sample_j", "Energy of inference (J/sample)", "number", True),
 )
 """Metric, axis title, format, and whether less of it is better."""
 
@@ -123,11 +124,6 @@ def _layers(
         _charts.tooltip("cost", title.partition(" (")[0].lower(), ".4~s"),
         _charts.tooltip("rounds", "rounds"),
     ]
-    # A name is drawn twice: below, as a halo in the colour of the paper, so that bars do not cross it.
-    name_mark = {"type": "text", "fontSize": 12, "baseline": "middle"}
-    name_mark |= {key: {"expr": f"datum.{key}"} for key in ("dx", "dy", "align")}
-    name_place = {"x": x, "y": y, "text": {"field": "model"}}
-    ranges = {"mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5}}
     return [
         {
             "transform": [{"filter": "datum.front"}],
@@ -140,20 +136,5 @@ def _layers(
             },
             "encoding": {"x": x, "y": y, "order": {"field": "cost", "type": "quantitative"}},
         },
-        {
-            **ranges,
-            "encoding": {
-                "x": x,
-                "y": {"field": "low", "type": "quantitative", "scale": {"zero": False}},
-                "y2": {"field": "high"},
-                "color": hue,
-            },
-        },
-        {**ranges, "encoding": {"x": {**x, "field": "cost_low"}, "x2": {"field": "cost_high"}, "y": y, "color": hue}},
-        {
-            "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "tooltip": tip},
-        },
-        {"mark": {**name_mark, "style": ["text", "halo"]}, "encoding": name_place},
-        {"mark": name_mark, "encoding": name_place},
+        *_charts.named_points(x, y, ("cost_low", "cost_high"), hue, shapes, tip),
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dlbench.analyze.contenders import assignments, canonical
+from dlbench.analyze.floors import calibration
 from dlbench.analyze.quantities import quantity
 from dlbench.analyze.results import Results
 from dlbench.schema.base import Json
@@ -11,6 +12,12 @@ from dlbench.schema.record import Record, Result
 
 POSITION = 90
 
+_BANDWIDTHS = {
+    "copy_bytes_per_s": "Copying on the device",
+    "to_device_bytes_per_s": "To the device",
+    "from_device_bytes_per_s": "From the device",
+}
+
 
 def build(results: Results) -> Section | None:
     """Data, machine, versions, commands and code of every record; None while there is no record."""
@@ -18,7 +25,7 @@ def build(results: Results) -> Section | None:
     if not records:
         return None
     blocks: list[Block] = [Heading(text="Data"), _data(results), Heading(text="Machine and software")]
-    machines = _distinct(records, lambda record: record.machine)
+    machines = _distinct(records, _machine)
     versions = _distinct(records, lambda record: record.versions)
     if len(machines) > 1 or len(versions) > 1:
         text = "The records come from several machines or versions: compare costs across them with care."
@@ -31,11 +38,35 @@ def build(results: Results) -> Section | None:
                 caption=caption,
             )
         )
+    blocks += [_ceilings(found) for found in _distinct(records, calibration)]
     for number, found in enumerate(versions, start=1):
         caption = f"Versions {number} of {len(versions)}" if len(versions) > 1 else "Versions"
         blocks.append(KeyValues(items=tuple((key, str(v)) for key, v in found.items()), caption=caption))
     blocks += [Heading(text="How it was run"), _run(results, records)]
     return Section(title="Environment and reproduction", anchor="environment", blocks=tuple(blocks))
+
+
+def _machine(record: Record) -> Mapping[str, Json]:
+    """The machine without its calibration, which has a box of its own and may be newer than the machine."""
+    return {key: value for key, value in record.machine.items() if key != "calibration"}
+
+
+def _ceilings(found: Mapping[str, Json]) -> KeyValues:
+    """What a calibration found, as far as it is there."""
+    rates = found.get("rates")
+    items = [("Calibrated", str(found.get("measured_at", "")))]
+    for dtype, rate in rates.items() if isinstance(rates, dict) else ():
+        flops = rate.get("flops_per_s") if isinstance(rate, dict) else None
+        emulated = " (emulated)" if isinstance(rate, dict) and rate.get("emulated") else ""
+        if isinstance(flops, int | float):
+            items.append((f"Matrix products, {dtype}{emulated}", f"{quantity(flops, 'flop')}/s"))
+    for key, what in _BANDWIDTHS.items():
+        if isinstance(bandwidth := found.get(key), int | float):
+            items.append((what, f"{quantity(bandwidth, 'bytes')}/s"))
+    overhead = found.get("overhead")
+    if isinstance(overhead, dict) and isinstance(ratio := overhead.get("ratio"), int | float):
+        items.append(("Speed of dlbench's loop against a bare one", quantity(ratio, "fraction")))
+    return KeyValues(items=tuple(items), caption="What the machine can do at best, by dlbench calibrate")
 
 
 def _distinct(records: Iterable[Record], part: Callable[[Record], Mapping[str, Json]]) -> list[dict[str, Json]]:

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from dlbench.analyze.contenders import finished
-from dlbench.analyze.quantities import listed
+from dlbench.analyze.contenders import Contender, finished
+from dlbench.analyze.drift import Drift, worst
+from dlbench.analyze.quantities import listed, quantity
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Block, Cell, Column, Section, Table, Text, Tone
 from dlbench.schema.record import Result
+from dlbench.sections import _cost
 
 POSITION = 20
 BROKEN = ("failed", "oom", "diverged", "timeout", "lost")
@@ -28,21 +30,28 @@ def build(results: Results) -> Section | None:
     That some candidates of a search have no result is part of searching: they are counted, and alarm nobody.
     """
     gaps = [result for result in results.compared if result.status not in NOT_REPORTED]
-    flagged = [(result, flag) for result, record in finished(results.compared) for flag in record.flags]
+    flagged = [
+        (result, flag)
+        for result, record in finished(results.compared)
+        for flag in record.flags
+        if not flag.startswith("emulated")  # asked for, and told where precisions are
+    ]
+    drifted = worst(results.drifts)
     searched = _searched(results)
-    if not gaps and not flagged and not searched:
+    if not gaps and not flagged and not drifted and not searched:
         return None
     blocks: list[Block] = []
-    tone: Tone = "warning" if flagged else "normal"
+    tone: Tone = "warning" if flagged or drifted else "normal"
     if gaps:
         broken = any(result.status in BROKEN for result in gaps)
         tone = "error" if broken else "warning"
         blocks += [Text(text=_summary(results, gaps), tone=tone), _gap_table(results, gaps)]
+    blocks += [Text(text=_drift(drift), tone="warning") for drift in drifted]
     if flagged:
         blocks += [_flag_table(results, flagged)]
     if searched:
         blocks.append(_search_table(searched))
-    title = "Failures and gaps" if gaps else "Warnings" if flagged else "Candidates without a result"
+    title = "Failures and gaps" if gaps else "Warnings" if flagged or drifted else "Candidates without a result"
     return Section(title=title, anchor="failures", blocks=tuple(blocks), tone=tone)
 
 
@@ -50,6 +59,26 @@ def _summary(results: Results, gaps: Sequence[Result]) -> str:
     counts = Counter(_meaning(result.status) for result in gaps)
     parts = listed([f"{count} {status}" for status, count in counts.items()])
     return f"{len(gaps)} of {len(results.compared)} jobs have no result: {parts}."
+
+
+def _drift(drift: Drift) -> str:
+    """`The machine was 8 % slower when lstm was measured again …`, and whose costs do not compare."""
+    slower = drift.ratio < 1
+    share = quantity(abs(1 - drift.ratio), "fraction", 0)
+    metric, (low, high) = drift.metric, (drift.low or drift.ratio, drift.high or drift.ratio)
+    what = f"{'latency' if metric.endswith('_ms') else 'throughput'} of {_cost.PHASES[metric.partition('_')[0]]}"
+    sides = f"From before: {_names(drift.before)}{'; from after: ' if drift.after else ''}{_names(drift.after)}."
+    return (
+        f"The machine was {share} {'slower' if slower else 'faster'} when {drift.contender.name} was measured again "
+        f"than when it was measured first: costs from before and after do not compare. {sides} By the {what} at batch "
+        f"{drift.batch_size} it had {quantity(drift.ratio, 'fraction')} of its first speed, 95 % interval "
+        f"{quantity(low, 'fraction')} to {quantity(high, 'fraction')}; the noise floor is "
+        f"{quantity(drift.floor, 'fraction')}."
+    )
+
+
+def _names(contenders: Sequence[Contender]) -> str:
+    return listed(list(dict.fromkeys(contender.name for contender in contenders)))
 
 
 def _meaning(status: str) -> str:
@@ -77,7 +106,8 @@ def _gap_table(results: Results, gaps: Sequence[Result]) -> Table:
     for result in gaps:
         arena, contender = _place(where, result)
         groups.setdefault((arena, contender, result.entry.job.kind, result.status, _reason(result)), []).append(result)
-    rows = tuple(
+    reached = [_reached(members) for members in groups.values()]
+    rows: tuple[tuple[Cell | str, ...], ...] = tuple(
         (
             arena,
             Cell(value=contender, series=contender),
@@ -88,12 +118,30 @@ def _gap_table(results: Results, gaps: Sequence[Result]) -> Table:
         )
         for (arena, contender, kind, status, reason), members in groups.items()
     )
-    names = ("Data", "Contender", "Kind", "Which", "Status", "Reason")
+    names = ["Data", "Contender", "Kind", "Which", "Status", "Reason"]
+    if any(reached):
+        names.append("Got as far as")
+        rows = tuple((*row, text) for row, text in zip(rows, reached, strict=True))
     return Table(
         columns=tuple(Column(name=name) for name in names),
         rows=rows,
         caption="Jobs without a result. They are part of no figure in this report.",
     )
+
+
+def _reached(members: Sequence[Result]) -> str:
+    """What is known of jobs that ended early: the highest peak of their memory, the largest batch that fitted."""
+    told = []
+    for phase, what in _cost.PHASES.items():
+        for end, kind, words in (
+            ("peak_memory_bytes", "bytes", "peak of"),
+            ("largest_batch", "count", "largest batch of"),
+        ):
+            found = [member.record.metric(f"{phase}_{end}") for member in members if member.record is not None]
+            values = [metric.value for metric in found if metric is not None and metric.value is not None]
+            if values:
+                told.append(f"{words} {what} {quantity(max(values), kind)}")
+    return "; ".join(told)
 
 
 def _reason(result: Result) -> str:
@@ -107,10 +155,15 @@ def _which(members: Sequence[Result]) -> str:
     if seeds:
         return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
     points = [member.entry.job.cost for member in members if member.entry.job.cost is not None]
+    searches = [f"largest batch, {' and '.join(point.phases)}" for point in points if point.largest_batch]
+    points = [point for point in points if not point.largest_batch]
     return "; ".join(
-        f"batch {size}, round{'s' if len(rounds) > 1 else ''} {', '.join(map(str, rounds))}"
-        for size in sorted({point.batch_size for point in points})
-        for rounds in [[point.round for point in points if point.batch_size == size]]
+        [
+            f"batch {size}, round{'s' if len(rounds) > 1 else ''} {', '.join(map(str, rounds))}"
+            for size in sorted({point.batch_size for point in points})
+            for rounds in [[point.round for point in points if point.batch_size == size]]
+        ]
+        + list(dict.fromkeys(searches))
     )
 
 

@@ -1,10 +1,18 @@
 """How it was measured: what the figures of the report mean, in short."""
 
 from dlbench.analyze.compare import LEAST_SEEDS
+from dlbench.analyze.quantities import listed, quantity
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Section, Text
+from dlbench.sections import _cost
 
 POSITION = 100
+
+_SPEEDS = ("train_throughput", "infer_throughput")
+_MFU = (
+    "MFU is the share of the matrix rate that dlbench calibrate reached on this machine in the dtype that ran. "
+    "Operations are those of matrix products, convolutions and attention."
+)
 
 
 def build(results: Results) -> Section | None:
@@ -17,7 +25,11 @@ def build(results: Results) -> Section | None:
     if results.comparisons:
         texts.append(_comparisons(results))
     if any(arena.batch_sizes for arena in results.arenas):
-        texts.append(_cost(results))
+        texts += [_costs(results), _ratios(results)]
+    if results.drifts:
+        texts.append(_anchors(results))
+    if any(_cost.sizes_of(arena, ("mfu", "infer_mfu")) for arena in results.arenas):
+        texts.append(_MFU)
     return Section(title="How it was measured", anchor="method", blocks=tuple(Text(text=text) for text in texts))
 
 
@@ -54,7 +66,7 @@ def _comparisons(results: Results) -> str:
     )
 
 
-def _cost(results: Results) -> str:
+def _costs(results: Results) -> str:
     sizes = sorted({size for arena in results.arenas for size in arena.batch_sizes})
     rounds = sorted(
         {
@@ -73,5 +85,32 @@ def _cost(results: Results) -> str:
         "Costs are measured apart from training, alone on the machine, at batch "
         f"{'size' if len(sizes) == 1 else 'sizes'} {', '.join(map(str, sizes))}, {turns}. "
         "A cost is the median of its rounds; its interval lies between two of them and holds for any distribution. "
-        "Ratios are means over rounds paired by number."
+        "The machine is watched over every region that is timed; a disturbed one is measured again, up to twice, and "
+        "flagged if that did not help. Peak memory is above what was in use before the model was built: on a CPU the "
+        "kernel's high-water mark of the process, on a GPU the allocator's. Nothing samples while throughput is "
+        "measured."
+    )
+
+
+def _ratios(results: Results) -> str:
+    floors = {name: results.noise_floors[name] for name in _SPEEDS if name in results.noise_floors}
+    told = listed([f"{quantity(floor, 'fraction')} for {name.replace('_', ' ')}" for name, floor in floors.items()])
+    beyond = (
+        f"and the ratio is beyond the noise floor that dlbench calibrate measured on this machine ({told})"
+        if told
+        else "(the machine's noise floor is not known: dlbench calibrate measures it)"
+    )
+    return (
+        "Ratios of costs are geometric means over rounds paired by number. One is called faster than another where the "
+        f"95 % interval of the ratio leaves 1 out {beyond}."
+    )
+
+
+def _anchors(results: Results) -> str:
+    return (
+        "When contenders joined others that had been measured before, one of those was measured again beside them: "
+        f"{listed(sorted({drift.contender.name for drift in results.drifts}))}. These anchors count in no median. The "
+        "machine has drifted where the ratio of anchors to first rounds (geometric means, Welch's t on the logarithms) "
+        "has a 95 % interval that leaves 1 out, and lies beyond the noise floor, or 5 % where that is not known. "
+        "Nobody is called faster across a drift."
     )

@@ -10,7 +10,7 @@ from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Format, Heading, Section, Table, Text, Tone
-from dlbench.sections import _charts
+from dlbench.sections import _charts, _cost
 
 POSITION = 30
 
@@ -36,6 +36,8 @@ COSTS = (
     CostColumn("infer_peak_memory_bytes", "Inference memory", "bytes", True, "Peak memory of inference"),
     CostColumn("parameters", "Parameters", "count", True, "Numbers in the model, buffers excluded"),
     CostColumn("flops_per_sample", "FLOPs/sample", "flop", True, "Floating-point operations of one forward pass"),
+    CostColumn("mfu", "MFU", "fraction", True, "Share of this machine's measured matrix rate that training reaches"),
+    CostColumn("energy_per_sample_j", "Energy/sample (J)", "number", True, "Energy of a training step over its batch"),
 )
 
 
@@ -143,6 +145,8 @@ def _verdict_column(results: Results, arena: Arena, ordered: Sequence[Contender]
             cells.append(_verdict_cell(comparison))
         elif contender.label == results.baseline_label(arena) and results.reference(arena, contender) is None:
             cells.append(Cell(value="baseline"))
+        elif contender.emulated:
+            cells.append(Cell(value=None, text="not ranked", note="Emulated precision"))
         else:
             cells.append(Cell(value=None, text="no pairs", note="No seed in common with the baseline"))
     return Column(name="Against baseline", tooltip="Paired over common seeds, 5 % level after Holm's correction"), cells
@@ -181,21 +185,11 @@ def _time_column(ordered: Sequence[Contender]) -> tuple[Column, list[Cell]]:
 
 
 def _cost_column(arena: Arena, ordered: Sequence[Contender], cost: CostColumn) -> tuple[Column, list[Cell]] | None:
-    sizes = [size for size in arena.batch_sizes if any(c.rounds(cost.metric, size) for c in ordered)]
+    sizes = _cost.sizes_of(arena, [cost.metric])
     if not sizes:
         return None
     size = max(sizes) if cost.largest else min(sizes)
-    cells = []
-    for contender in ordered:
-        summary = summarise_rounds(list(contender.rounds(cost.metric, size).values()))
-        if summary is None:
-            cells.append(Cell(value=None))
-            continue
-        coverage = f", {summary.coverage:.0%} interval" if summary.coverage else ""
-        note = f"median of {summary.n} round{'s' if summary.n > 1 else ''} at batch {size}{coverage}"
-        if summary.low is not None and summary.high is not None:
-            note += f" {summary.low:.4g} to {summary.high:.4g}"
-        cells.append(Cell(value=summary.median, note=note))
+    cells = [_cost.cell(contender, cost.metric, size) for contender in ordered]
     return Column(name=cost.name, format=cost.format, tooltip=f"{cost.tooltip}, batch {size}"), cells
 
 

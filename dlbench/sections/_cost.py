@@ -1,0 +1,71 @@
+"""Shared parts of sections on cost: medians, their cells, words of phases, and why a figure is missing."""
+
+from collections.abc import Iterable, Sequence
+
+from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.quantities import listed
+from dlbench.analyze.summary import MedianSummary, summarise_rounds
+from dlbench.schema.blocks import Block, Cell, Heading, Text
+
+PHASES = {"train": "training", "infer": "inference", "decode": "decoding", "sample": "sampling"}
+"""Prefix of a metric's name → what the phase is called in a sentence."""
+
+
+def summary(contender: Contender, metric: str, batch_size: int) -> MedianSummary | None:
+    """The median over rounds, with its interval; None where there is no value."""
+    return summarise_rounds(list(contender.rounds(metric, batch_size).values()))
+
+
+def median(contender: Contender, metric: str, batch_size: int) -> float | None:
+    """The median over rounds; None where there is no value."""
+    found = summary(contender, metric, batch_size)
+    return None if found is None else found.median
+
+
+def cell(contender: Contender, metric: str, batch_size: int) -> Cell:
+    """The median over rounds, with its interval and, where it is missing, the reason as a note."""
+    found = summary(contender, metric, batch_size)
+    if found is None:
+        reasons = contender.reasons(metric)
+        return Cell(value=None, note="; ".join(reasons) or None)
+    note = f"median of {found.n} round{'s' if found.n > 1 else ''} at batch {batch_size}"
+    if found.low is not None and found.high is not None:
+        note += f", {found.coverage or 0:.0%} interval {found.low:.4g} to {found.high:.4g}"
+    return Cell(value=found.median, note=note)
+
+
+def name_cell(contender: Contender) -> Cell:
+    """The contender, marked with its colour, and as emulated where it is."""
+    text = f"{contender.name} (emulated)" if contender.emulated and "emulated" not in contender.name else None
+    note = "Never ranked: the device only emulates this precision" if contender.emulated else None
+    return Cell(value=contender.name, series=contender.name, text=text, note=note)
+
+
+def sizes_of(arena: Arena, metrics: Iterable[str]) -> list[int]:
+    """Batch sizes at which any contender of the arena has a value of any of the metrics, ascending."""
+    names = tuple(metrics)
+    return [s for s in arena.batch_sizes if any(c.rounds(name, s) for c in arena.contenders for name in names)]
+
+
+def headed(arenas: Sequence[Arena], arena: Arena, blocks: Sequence[Block]) -> list[Block]:
+    """The blocks of an arena, under its title where the suite has several; nothing for none."""
+    return [*([Heading(text=arena.title)] if blocks and len(arenas) > 1 else []), *blocks]
+
+
+def missing(contenders: Sequence[Contender], names: dict[str, str]) -> list[Block]:
+    """One small line that says which figures are missing, and why; each reason once.
+
+    Args:
+        names: metric → what it is called.
+    """
+    whats: dict[str, list[str]] = {}
+    for metric, name in names.items():
+        for contender in contenders:
+            for reason in contender.reasons(metric):
+                whats.setdefault(reason, []).append(name)
+    lines = [f"{listed(list(dict.fromkeys(found)))}: {reason}" for reason, found in whats.items()]
+    return [Text(text=f"Not measured. {'. '.join(_capital(line) for line in lines)}.", level="note")] if lines else []
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
