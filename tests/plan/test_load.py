@@ -242,7 +242,8 @@ WRONG = {
     ),
     "precision": (
         OK + "precision: fp23\n",
-        "s.yaml:4:1 precision: must be 'fp32', 'tf32', 'bf16', 'fp16', 'bf16_pure', 'fp8', 'fp8_emulated' or 'int8', not 'fp23'. Did you mean 'fp32'?",
+        "s.yaml:4:1 precision: must be 'fp32', 'tf32', 'bf16', 'fp16', 'bf16_pure', 'fp8', 'fp8_emulated' or 'int8', "
+        "not 'fp23'. Did you mean 'fp32'?",
     ),
     "device": (OK + "device: gpu\n", "s.yaml:4:1 device: must be auto, cpu, cuda or cuda:N, not 'gpu'."),
     "budget": (
