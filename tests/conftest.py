@@ -12,11 +12,12 @@ PLUGINS = Path(__file__).parent / "plugins"
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's caches, or sees the user's settings."""
+    """No test reads or writes the user's caches and data, or sees the user's settings."""
     for name in [key for key in os.environ if key.startswith(("DLBENCH_", "MLFLOW_TRACKING"))]:
         monkeypatch.delenv(name)
     base = tmp_path_factory.getbasetemp()
     monkeypatch.setenv("XDG_CACHE_HOME", str(base / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(base / "data"))
     (base / "tmp").mkdir(exist_ok=True)
     # Commands take the machine's lock there: not ours, not each other's.
     monkeypatch.setenv("TMPDIR", str(base / "tmp"))

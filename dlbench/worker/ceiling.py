@@ -37,10 +37,11 @@ class Kind:
     """A way to multiply matrices.
 
     Attributes:
-        asked: the precision of a job that needs it (`dlbench.worker.precision`); None: none asks for it by itself.
+        asked: the precision that says what it needs (`dlbench.worker.precision.unsupported`); None: see the others.
         mode: the precision whose mode of the matrix units it is measured in.
         needs: CUDA compute capability without which there is no kernel.
-        emulates: whether the CPU has a kernel even where `precision.unsupported` names missing instructions.
+        emulates: whether a CPU has a kernel even where it has no instructions.
+        lacks: what every CPU lacks for it.
     """
 
     make: Callable[[int, torch.device], Product]
@@ -48,6 +49,7 @@ class Kind:
     mode: str = "fp32"
     needs: tuple[int, int] = (0, 0)
     emulates: bool = True
+    lacks: str | None = None
 
 
 def _dense(dtype: torch.dtype) -> Callable[[int, torch.device], Product]:
@@ -78,7 +80,7 @@ KINDS = {
     "bfloat16": Kind(_dense(torch.bfloat16), "bf16"),
     "float16": Kind(_dense(torch.float16), "fp16"),
     "int8": Kind(_int8, needs=(7, 5)),
-    "float8_e4m3fn": Kind(_float8, "fp8", needs=(8, 9)),
+    "float8_e4m3fn": Kind(_float8, needs=(8, 9), lacks="this CPU has no float8 instructions"),
 }
 """dtype → how its products are made; `tf32` is a mode of float32."""
 
@@ -118,9 +120,9 @@ def _lacks(name: str, kind: Kind, device: torch.device) -> str | None:
     """Why the device has no instructions for a kind; None if it has."""
     if device.type == "cuda" and (has := torch.cuda.get_device_capability(device)) < kind.needs:
         return f"{name} needs compute capability {'.'.join(map(str, kind.needs))}; this GPU has {has[0]}.{has[1]}"
-    if kind.asked == "fp8" and device.type == "cpu":
-        return "this CPU has no float8 instructions"
-    return None if kind.asked is None else precision.unsupported(kind.asked, device)
+    if kind.asked is not None:
+        return precision.unsupported(kind.asked, device)
+    return kind.lacks if device.type == "cpu" else None
 
 
 def copy_bandwidth(device: torch.device, limit_s: float, most_bytes: int = COPY_BYTES) -> float:

@@ -21,8 +21,8 @@ def describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     `{"what": "pair", task, model}`, `{"what": "space", name, preset, params}` (what a model declares to be searched),
     `{"what": "show", name, preset, params, dataset}` (`dataset` is None or has name,
     params, root, digest and task), `{"what": "check", work}` (`dlbench.worker.check`), `{"what": "propose", …}`
-    (`dlbench.worker.propose`), `{"what": "machine"}`, `{"what": "calibrate", …}` (`dlbench.worker.calibrate`); the
-    first four may carry `plugins`.
+    (`dlbench.worker.propose`), `{"what": "machine"}`, `{"what": "sensors", devices}` (`dlbench.worker.sensors`),
+    `{"what": "calibrate", …}` (`dlbench.worker.calibrate`); the first four may carry `plugins`.
     """
     set_threads(1)
     built = iter(check([request["work"] for request in requests if request["what"] == "check"]))
@@ -96,6 +96,12 @@ def _calibrate(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
     return calibrate(request)
 
 
+def _sensors(catalog: Catalog, request: dict[str, Any]) -> dict[str, Any]:
+    from dlbench.worker.sensors import sensors  # with it come the meters
+
+    return sensors(request["devices"])
+
+
 ANSWERS: dict[str, Callable[[Catalog, dict[str, Any]], dict[str, Any]]] = {
     "module": _module,
     "params": _params,
@@ -105,4 +111,5 @@ ANSWERS: dict[str, Callable[[Catalog, dict[str, Any]], dict[str, Any]]] = {
     "show": _show,
     "machine": _machine,
     "calibrate": _calibrate,
+    "sensors": _sensors,
 }

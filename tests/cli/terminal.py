@@ -90,7 +90,7 @@ QUIET = ("--no-mlflow", "--no-report")
 
 
 def environment(base: Path) -> dict[str, str]:
-    """The environment of a user who has set nothing, with caches and temporary files of its own."""
+    """The environment of a user who has set nothing, with caches, data and temporary files of its own."""
     (base / "tmp").mkdir(exist_ok=True)
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DLBENCH_", "MLFLOW_", "_DLBENCH"))}
     return {
@@ -98,6 +98,7 @@ def environment(base: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "HOME": str(base),
         "XDG_CACHE_HOME": str(base / "cache"),
+        "XDG_DATA_HOME": str(base / "data"),
         "TMPDIR": str(base / "tmp"),
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "120",

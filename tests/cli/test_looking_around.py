@@ -16,7 +16,7 @@ from dlbench import __version__
 from dlbench.cli.app import app
 
 COMMANDS = (
-    "run", "sweep", "plan", "results", "report", "list", "show", "ui", "sync", "init", "schema", "doctor",
+    "run", "sweep", "plan", "results", "report", "list", "show", "ui", "sync", "init", "schema", "calibrate", "doctor",
     "data list", "data fetch", "data verify",
 )  # fmt: skip
 
@@ -205,7 +205,21 @@ def test_doctor_knows_machine_store_and_tracking(finished: Finished) -> None:
     assert facts["store"]["suites"] == ["tiny"]
     assert facts["mlflow"]["pending"] == 0
     assert "torch" in facts["versions"]
-    assert "cpu        can fp32" in finished.terminal("doctor").out
+    said = finished.terminal("doctor").out
+    assert "cpu        can fp32" in said
+    for line in ("now        ", "threads    cost jobs take ", "calibrated cpu: "):
+        assert f"\n{line}" in said
+
+
+def test_doctor_says_of_every_sensor_whether_it_works_and_why(terminal: Terminal) -> None:
+    sensors = terminal("doctor", "--json").json["sensors"]
+    abilities = {each["what"]: each for each in sensors["abilities"]}
+    assert all(isinstance(each["can"], bool) and each["why"] for each in abilities.values())
+    for what in ("measure peak memory on the CPU", "measure energy of the processor", "limit the memory of a job"):
+        assert what in abilities
+    assert sensors["waiting"]["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert sensors["now"]["cpu"]["seconds"] >= 0.5
+    assert sensors["now"]["available_bytes"] > 0
 
 
 def test_doctor_needs_no_store(terminal: Terminal) -> None:
