@@ -254,6 +254,22 @@ class Planned:
             code=code(),
         )
 
+    def calibrations(self) -> dict[tuple[str, int], dict[str, Json]]:
+        """What is kept of this machine for the (device, threads) of cost jobs to come; measured first where nothing is.
+
+        It is the machine's, whichever executor works the jobs, so it is always measured below the warm process. A smoke
+        run does without.
+        """
+        from dlbench.cli.calibrations import of_jobs
+
+        kinds = {(entry.job.device, entry.job.threads) for entry in self.waiting if entry.job.kind == "cost"}
+        if self.searching is not None:
+            grids = [candidates.cost for candidates, _ in self.searching.heads if candidates.cost is not None]
+            kinds |= {(default.device, grid.threads) for default in self.searching.defaults for grid in grids}
+        if not kinds or self.flags.smoke:
+            return {}
+        return of_jobs(self.warm, self.describe([{"what": "machine"}])[0], kinds)
+
     def executor(self, name: str) -> Executor:
         """The executor of that name."""
         from dlbench.catalog import Catalog

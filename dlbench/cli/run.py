@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
@@ -131,6 +132,7 @@ def _whole(
             say(todo.line())
             begun = True
             if todo.waiting or changed or todo.searching is not None or _lacks_report(folder, name, how):
+                options = replace(options, calibrations=todo.calibrations())
                 ended = _run(todo, folder, works, options, how)
             else:
                 say(_nothing_to_do(name, how))

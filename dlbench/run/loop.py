@@ -80,6 +80,7 @@ class RunOptions:
         data_roots: digest of a dataset → folder of its files.
         plugins: shelf → files of the user.
         lock_dir: folder of the machine's lock (`dlbench.worker.lock.lock_dir`); None: no locking.
+        calibrations: (device, threads) → what cost jobs there are handed as their calibration.
         command: how the user started the run.
         code: version of dlbench and git commit of the working folder.
     """
@@ -95,6 +96,7 @@ class RunOptions:
     data_roots: Mapping[str, Path] = field(default_factory=dict)
     plugins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lock_dir: Path | None = None
+    calibrations: Mapping[tuple[str, int], dict[str, Json]] = field(default_factory=dict)
     command: str = ""
     code: Mapping[str, Json] = field(default_factory=dict)
 
@@ -306,16 +308,17 @@ class Loop:
 
     def _work(self, entry: Entry) -> Work:
         job, options = entry.job, self._options
-        inputs = {role: self._keep.folder(job_id) for role, job_id in job.inputs.items()}
+        found = ((role, self._keep.folder(job_id)) for role, job_id in job.inputs.items())
         return Work(
             job=job,
             attempt=0,
             label=entry.label,
             data_root=options.data_roots.get(job.dataset.digest),
             plugins=dict(options.plugins),
-            inputs={role: folder for role, folder in inputs.items() if folder is not None},
+            inputs={role: folder for role, folder in found if folder is not None},
             lock_dir=options.lock_dir,
             asks=entry.study is not None and job.kind == "train",
+            calibration=options.calibrations.get((job.device, job.threads)) if job.kind == "cost" else None,
             command=options.command,
             code=dict(options.code),
         )

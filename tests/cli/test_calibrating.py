@@ -1,0 +1,109 @@
+"""Calibrations: measured by a command, kept, handed to cost jobs, measured by a run that finds none."""
+
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from terminal import QUIET, Terminal
+
+from dlbench.cli.calibrations import keep, load_calibration, of_jobs, place
+from dlbench.executors._warm import Warm
+from dlbench.schema.calibration import Calibration, Noise, Overhead, Rate
+
+MACHINE: dict[str, Any] = {"cpu": "a processor", "cores": 2, "memory_bytes": 2**33, "gpus": [{"name": "one"}] * 2}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def calibration(**changes: Any) -> Calibration:
+    about = {"device": "cpu", "threads": 2, "torch": "2", "hardware": {}, "copy_bytes_per_s": 1e10}
+    rates = {"float32": Rate(flops_per_s=1e11, size=512)}
+    return Calibration.model_validate({"schema": 1, "measured_at": NOW, "rates": rates, **about, **changes})
+
+
+def jobs(terminal: Terminal) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in terminal.folder.glob(".dlbench/jobs/*/*/job.json")]
+
+
+def test_a_quick_calibration_keeps_overhead_and_noise_of_a_full_one() -> None:
+    overhead = Overhead(measured_at=NOW, ratio=0.9, quartiles=(0.8, 0.95), n=15, what="a step")
+    noise = Noise(measured_at=NOW, metrics={"train_throughput": 0.04}, even_odd={}, rounds=12, what="a model")
+    keep(calibration(overhead=overhead, noise=noise), MACHINE)
+    later = datetime(2026, 2, 1, tzinfo=UTC)
+    kept, path = keep(calibration(measured_at=later, copy_bytes_per_s=2e10), MACHINE)
+    assert load_calibration(MACHINE, "cpu", "2", 2) == kept
+    assert (kept.measured_at, kept.copy_bytes_per_s) == (later, 2e10)
+    assert (kept.overhead, kept.noise) == (overhead, noise)
+    path.unlink()
+
+
+def test_a_calibration_belongs_to_hardware_threads_and_torch() -> None:
+    here = place(MACHINE, "cpu", "2", 2)
+    assert here == place({**MACHINE, "host": "renamed"}, "cpu", "2", 2)
+    assert place(MACHINE, "cuda:0", "2", 2) == place(MACHINE, "cuda:1", "2", 2) == place(MACHINE, "cuda", "2", 2)
+    others = [place({**MACHINE, "cpu": "another"}, "cpu", "2", 2), place(MACHINE, "cpu", "3", 2)]
+    others += [place(MACHINE, "cpu", "2", 1), place(MACHINE, "cuda:0", "2", 2)]
+    assert len({here, *others}) == 5
+
+
+def test_what_cannot_be_read_counts_as_not_there() -> None:
+    path = place(MACHINE, "cpu", "damaged", 2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"schema": 1')
+    assert load_calibration(MACHINE, "cpu", "damaged", 2) is None
+
+
+def test_a_device_that_cannot_be_calibrated_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where the machine's lock is: not the user's
+    here = {"machine": MACHINE, "versions": {"torch": "none"}}
+    with Warm() as warm:
+        assert of_jobs(warm, here, {("cuda:99", 1)}) == {}
+    assert "cuda:99 could not be calibrated" in capsys.readouterr().err
+
+
+def test_a_run_measures_once_and_hands_cost_jobs_what_is_kept(terminal: Terminal, tmp_path: Path) -> None:
+    environment = {"XDG_DATA_HOME": str(tmp_path / "data")}
+    cost = {"batch_sizes": [8], "phases": ["infer"], "rounds": 1, "threads": 1, "limit_s": 0.05}
+    suite = terminal.write(cost=cost)
+    first = terminal("run", suite, *QUIET, **environment)
+    assert "calibrating cpu (1 thread) once" in first.err
+    (measured,) = [job["calibration"] for job in jobs(terminal) if job["job"]["kind"] == "cost"]
+    assert measured["rates"]["float32"]["flops_per_s"] > 0
+    assert all(job["calibration"] is None for job in jobs(terminal) if job["job"]["kind"] == "train")
+    again = terminal("calibrate", "--quick", "--json", "--threads", "1", "--device", "cpu", **environment)
+    (kept,) = again.json
+    assert Path(kept.pop("kept")).is_relative_to(tmp_path / "data")
+    assert kept["rates"].keys() == measured["rates"].keys()
+    assert kept["measured_at"] > measured["measured_at"]
+    second = terminal("run", suite, "seeds=2", "cost.rounds=2", *QUIET, **environment)
+    assert "calibrating" not in second.err
+    handed = [job["calibration"] for job in jobs(terminal) if job["job"]["kind"] == "cost"]
+    assert measured in handed
+    assert kept in handed
+
+
+def test_doctor_shows_what_is_kept(terminal: Terminal, tmp_path: Path) -> None:
+    environment = {"XDG_DATA_HOME": str(tmp_path / "data")}
+    assert "calibrated cpu: none: `dlbench calibrate`" in terminal("doctor", **environment).out
+    said = terminal("calibrate", "--quick", "--device", "cpu", **environment).out
+    assert "float32 " in said
+    assert "noise      not measured" in said
+    (line,) = [line for line in terminal("doctor", **environment).out.splitlines() if line.startswith("calibrated")]
+    assert "no noise floor" in line
+    kept = terminal("doctor", "--json", **environment).json["calibrations"]["cpu"]
+    assert kept["rates"]["float32"]["flops_per_s"] > 0
+    assert kept["noise"] is None
+
+
+def test_a_smoke_run_is_not_calibrated(terminal: Terminal, tmp_path: Path) -> None:
+    suite = terminal.write(cost={"batch_sizes": [8], "phases": ["infer"], "rounds": 1})
+    assert "calibrating" not in terminal("run", suite, "--smoke", XDG_DATA_HOME=str(tmp_path / "data")).err
+    assert not (tmp_path / "data").exists()
+
+
+def test_calibrate_refuses_a_device_that_is_not_here(terminal: Terminal) -> None:
+    assert "--device cuda:99: this machine has cpu" in terminal("calibrate", "--device", "cuda:99", code=2).err
