@@ -1,6 +1,7 @@
 """The noise floor in records: by how much a cost on this machine differs from itself when nothing has changed.
 
-`dlbench calibrate` measures it, and every cost record carries it. A cost that differs by less says nothing.
+`dlbench calibrate` measures it, and every cost record carries it. A cost that differs by less says nothing. It is the
+floor of one round against one, hence on the safe side for means over rounds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ def noise_floors(records: Iterable[Record]) -> dict[str, float]:
     floors: dict[str, float] = {}
     for record in records:
         noise = calibration(record).get("noise")
-        of = noise.get("floor") or noise.get("metrics") if isinstance(noise, dict) else None
+        of = noise.get("floor") if isinstance(noise, dict) else None
         for name, value in of.items() if isinstance(of, dict) else ():
             if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
                 floors[name] = max(floors.get(name, 0.0), float(value))

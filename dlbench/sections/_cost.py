@@ -56,15 +56,23 @@ def missing(contenders: Sequence[Contender], names: dict[str, str]) -> list[Bloc
     """One small line that says which figures are missing, and why; each reason once.
 
     Args:
+        contenders: all that a table shows; those whom a reason concerns are named where it is not all of them.
         names: metric → what it is called.
     """
+    measured = [contender for contender in contenders if contender.measured]
     whats: dict[str, list[str]] = {}
+    whose: dict[str, list[str]] = {}
     for metric, name in names.items():
-        for contender in contenders:
+        for contender in measured:
             for reason in contender.reasons(metric):
                 whats.setdefault(reason, []).append(name)
-    lines = [f"{listed(list(dict.fromkeys(found)))}: {reason}" for reason, found in whats.items()]
-    return [Text(text=f"Not measured. {'. '.join(_capital(line) for line in lines)}.", level="note")] if lines else []
+                whose.setdefault(reason, []).append(contender.name)
+    lines = []
+    for reason, found in whats.items():
+        concerned = list(dict.fromkeys(whose[reason]))
+        of = "" if len(concerned) == len(measured) else f" of {listed(concerned)}"
+        lines.append(f"{_capital(listed(list(dict.fromkeys(found))))}{of}: {reason.rstrip('.')}")
+    return [Text(text=f"Not measured. {'. '.join(lines)}.", level="note")] if lines else []
 
 
 def _capital(text: str) -> str:

@@ -94,8 +94,10 @@ def build(results: Results) -> Section | None:
                 where = f", {arena.title}" if len(results.arenas) > 1 else ""
                 blocks.append(Heading(text=f"{anatomy.title}{where}"))
                 blocks += [figure for shown in found if (figure := shown.figure()) is not None]
-                for shown in found:
-                    blocks += [shown.table(), *shown.missing()]
+                blocks += [shown.table() for shown in found]
+                blocks += _cost.missing(
+                    arena.contenders, {key: word for one in found for key, word in one.words.items()}
+                )
     return Section(title="What a step costs", anchor="anatomy", blocks=tuple(blocks)) if blocks else None
 
 
@@ -113,7 +115,12 @@ class _Shown:
         self.size = _size(arena, anatomy, phase) or 0
         names = {f"{phase}_{part}": word for part, word in anatomy.parts.items()}
         self.contenders = [c for c in arena.ordered if any(c.rounds(name, self.size) for name in names)]
-        self.parts = {n: word for n, word in names.items() if any(c.rounds(n, self.size) for c in self.contenders)}
+        self.parts = {name: word for name, word in names.items() if self._any(name)}
+        self.words = names | {f"{phase}_{end}": column.name for end, column in anatomy.more.items()}
+
+    def _any(self, metric: str) -> bool:
+        """Whether anyone has a value that is not nothing."""
+        return any(value for c in self.contenders for value in c.rounds(metric, self.size).values())
 
     def whole(self, contender: Contender) -> float | None:
         """What the parts should add up to: the measured peak, or batch over throughput."""
@@ -144,11 +151,6 @@ class _Shown:
             rows=tuple(zip(*(cells for _, cells in columns), strict=True)),
             caption=f"{_title(self)}: medians over rounds.",
         )
-
-    def missing(self) -> list[Block]:
-        """Why parts and further columns have no value."""
-        words = self.anatomy.parts | {end: column.name for end, column in self.anatomy.more.items()}
-        return _cost.missing(self.arena.contenders, {f"{self.phase}_{end}": word for end, word in words.items()})
 
     def figure(self) -> Figure | None:
         """A bar for each contender, its parts one after the other; None where every part is nothing."""

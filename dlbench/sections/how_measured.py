@@ -10,8 +10,9 @@ POSITION = 100
 
 _SPEEDS = ("train_throughput", "infer_throughput")
 _MFU = (
-    "MFU is the share of the matrix rate that dlbench calibrate reached on this machine in the dtype that ran. "
-    "Operations are those of matrix products, convolutions and attention."
+    "MFU is the share of the matrix rate that dlbench calibrate reached on this machine in the dtype that ran (the "
+    "quickest of them, where several did). Operations are those of matrix products, convolutions and attention, and a "
+    "step of training counts as three forward passes."
 )
 
 

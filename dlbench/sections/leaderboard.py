@@ -48,7 +48,7 @@ def build(results: Results) -> Section | None:
     for arena in arenas:
         if len(arenas) > 1:
             blocks.append(Heading(text=arena.title))
-        blocks.append(_table(results, arena))
+        blocks += [_table(results, arena), *_cost.missing(arena.contenders, {cost.metric: cost.name for cost in COSTS})]
         figure = _scores(results, arena)
         if figure is not None:
             blocks.append(figure)
