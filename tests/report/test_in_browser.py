@@ -9,6 +9,7 @@ import pytest
 from poison import poisoned
 from studies import arena_results, recipe_results
 from synthetic import suite
+from synthetic_costs import everything
 from synthetic_news import news
 
 from dlbench.analyze.results import Results
@@ -25,7 +26,7 @@ FLAGS = (
 
 @pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
-@pytest.mark.parametrize("kind", ["news", "poisoned", "search", "arena"])
+@pytest.mark.parametrize("kind", ["news", "poisoned", "search", "arena", "costs"])
 def test_every_chart_is_drawn(kind: str, tmp_path: Path) -> None:
     assert BROWSER is not None
     made = {
@@ -33,6 +34,7 @@ def test_every_chart_is_drawn(kind: str, tmp_path: Path) -> None:
         "poisoned": lambda: Results(suite(), poisoned()),
         "search": recipe_results,
         "arena": lambda: arena_results(3),
+        "costs": lambda: Results(suite(), everything()),
     }
     index = build_report(made[kind](), tmp_path / "report")
     done = subprocess.run(
