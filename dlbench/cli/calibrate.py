@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlbench.cli.console import as_json, data, out, say
+from dlbench.cli.console import as_json, data, out, say, warn
 from dlbench.cli.options import Json
 from dlbench.cli.quantities import count
 from dlbench.errors import UsageError
@@ -54,6 +54,8 @@ def calibrate(
                     whole = kept.model_copy(update={"noise": noise(warm, describe, name, cores)})
                     kept, path = calibrations.keep(whole, machine)
                 found.append((kept, path))
+    if any(part and part.flags for kept, _ in found for part in (kept, kept.overhead, kept.noise)):
+        warn("the machine was not quiet: calibrate again when it is, and what was disturbed is replaced")
     if json:
         as_json([{**kept.model_dump(mode="json", by_alias=True), "kept": str(path)} for kept, path in found])
         return

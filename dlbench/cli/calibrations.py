@@ -14,7 +14,7 @@ from dlbench.errors import DlbenchError
 from dlbench.jobdir import write_whole
 from dlbench.plan.identity import digest, hardware
 from dlbench.schema.base import Json
-from dlbench.schema.calibration import Calibration
+from dlbench.schema.calibration import Calibration, Rate
 from dlbench.worker.lock import lock_dir, machine_lock
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def load_calibration(machine: Mapping[str, Any], device: str, torch: str, thread
 
 
 def keep(calibration: Calibration, machine: Mapping[str, Any]) -> tuple[Calibration, Path]:
-    """Keep a calibration in the place of an earlier one, whose overhead and noise stay if this one has none.
+    """Keep a calibration, with what an earlier one has and this one lacks: a quick one leaves overhead and noise alone.
+
+    What was disturbed never takes the place of what was not. Of two disturbed ceilings the higher figures stay:
+    disturbance only lowers them.
 
     Returns:
         What is kept now, and where.
@@ -59,11 +62,29 @@ def keep(calibration: Calibration, machine: Mapping[str, Any]) -> tuple[Calibrat
     at = (machine, calibration.device, calibration.torch, calibration.threads)
     earlier, path = load_calibration(*at), place(*at)
     if earlier is not None:
-        parts = {name: getattr(calibration, name) or getattr(earlier, name) for name in ("overhead", "noise")}
-        calibration = calibration.model_copy(update=parts)
+        calibration = _joined(calibration, earlier)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, calibration.model_dump_json(indent=1, by_alias=True).encode())
     return calibration, path
+
+
+def _joined(new: Calibration, old: Calibration) -> Calibration:
+    parts: dict[str, Any] = {}
+    for name in ("overhead", "noise"):
+        ours, theirs = getattr(new, name), getattr(old, name)
+        parts[name] = theirs if ours is None or (theirs is not None and ours.flags and not theirs.flags) else ours
+    if not new.flags:
+        return new.model_copy(update=parts)
+    if not old.flags:
+        return old.model_copy(update=parts)
+    names = ("copy_bytes_per_s", "to_device_bytes_per_s", "from_device_bytes_per_s")
+    parts |= {name: max(getattr(new, name) or 0.0, getattr(old, name) or 0.0) or None for name in names}
+    rates = {name: max(rate, old.rates.get(name, rate), key=_rate) for name, rate in new.rates.items()}
+    return new.model_copy(update={**parts, "rates": rates})
+
+
+def _rate(rate: Rate) -> float:
+    return rate.flops_per_s or 0.0
 
 
 def measure(warm: "Warm", here: Here, device: str, threads: int, *, quick: bool) -> Calibration:
@@ -99,6 +120,8 @@ def of_jobs(warm: "Warm", here: Here, kinds: Iterable[tuple[str, int]]) -> dict[
         except (DlbenchError, OSError) as error:
             say(f"{device} could not be calibrated, so its jobs have no ceiling to be compared with: {error}")
         else:
+            if calibration.flags:
+                say(f"the ceilings kept of {device} may be too low: {'; '.join(calibration.flags)}")
             found[device, threads] = calibration.model_dump(mode="json", by_alias=True)
     return found
 

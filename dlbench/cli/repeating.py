@@ -1,4 +1,4 @@
-"""The noise of this machine: one small configuration measured again and again, as any run measures costs.
+"""The noise of this machine: one small configuration measured again and again, as a suite does by default.
 
 Whole cost jobs, each in a process of its own, run through plan, loop and executor into a store that is then gone. A
 round in which something disturbed the machine is made up for; if the machine does not become quiet, all rounds count,
@@ -7,6 +7,7 @@ and the result says so.
 
 import json
 import tempfile
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,14 +30,14 @@ from dlbench.schema.record import Record
 from dlbench.store.folder import Store
 
 METRICS = ("train_throughput", "infer_throughput", "infer_latency_p50_ms")
-ROUNDS = 12
-MORE_ROUNDS = 8
-"""At most so many are made up for."""
-LIMIT_S = 1.0
-"""Half of a suite's default, so that twelve rounds take about a minute."""
+ROUNDS, LEAST_ROUNDS = 12, 10
+"""Undisturbed rounds that are wanted, and how many are enough where others were disturbed."""
+
+MORE_ROUNDS, MORE_S = 8, 60.0
+"""At most so many are made up for, and after so many seconds ten rounds of any kind are enough."""
 
 BATCH = 64
-WHAT = f"convolutional network on handwritten digits, batch {BATCH}, fp32, limit {LIMIT_S:g} s"
+WHAT = f"convolutional network on handwritten digits, batch {BATCH}, fp32"
 
 
 def noise(warm: Warm, describe: Describer, device: str, threads: int, rounds: int = ROUNDS) -> Noise:
@@ -67,7 +68,7 @@ def _suite(device: str, threads: int, rounds: int) -> dict[str, object]:
         "tasks": [{"image_classification": {"dataset": "digits"}}],
         "models": [{"cnn": {"width": 32, "stages": 2}}],
         "device": device,
-        "cost": {"batch_sizes": [BATCH], "rounds": rounds, "threads": threads, "limit_s": LIMIT_S},
+        "cost": {"batch_sizes": [BATCH], "rounds": rounds, "threads": threads},
     }
 
 
@@ -76,6 +77,7 @@ class _Rounds:
 
     def __init__(self, entries: Sequence[Entry], wanted: int) -> None:
         self.waiting, self.wanted = deque(entries), wanted
+        self.began = time.monotonic()
         self.records: list[Record] = []
 
     def ask(self) -> Entry | None:
@@ -99,9 +101,10 @@ class _Rounds:
 
     @property
     def finished(self) -> bool:
-        """Whether there are enough, or one has failed, or there is no other."""
+        """Whether there are enough, or one has failed, or no other may be made up for."""
         failed = bool(self.records) and self.records[-1].status != "ok"
-        return failed or len(self.quiet) >= self.wanted or not self.waiting
+        late = len(self.records) >= LEAST_ROUNDS and time.monotonic() - self.began > MORE_S
+        return failed or late or len(self.quiet) >= self.wanted or not self.waiting
 
     def noise(self) -> Noise:
         """What the rounds come to.
@@ -112,7 +115,7 @@ class _Rounds:
         last = self.records[-1]
         if last.status != "ok":
             raise EnvironmentFault(f"a round of the noise floor {last.status}: {last.reason}")
-        quiet = len(self.quiet) >= self.wanted
+        quiet = len(self.quiet) >= min(self.wanted, LEAST_ROUNDS)
         counted = self.quiet if quiet else self.records
         values = {
             name: [metric.value for record in counted if (metric := record.metric(name)) and metric.value is not None]

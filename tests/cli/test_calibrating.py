@@ -39,6 +39,27 @@ def test_a_quick_calibration_keeps_overhead_and_noise_of_a_full_one() -> None:
     path.unlink()
 
 
+def test_what_was_disturbed_does_not_replace_what_was_not() -> None:
+    def noise(*flags: str) -> Noise:
+        return Noise(measured_at=NOW, metrics={}, even_odd={}, rounds=12, what="a model", flags=flags)
+
+    def rates(flops_per_s: float) -> dict[str, Rate]:
+        return {"float32": Rate(flops_per_s=flops_per_s, size=512)}
+
+    machine = {**MACHINE, "cpu": "a busy one"}
+    for copy, flops, flags, kept in (
+        (5.0, 2.0, ("busy",), (5.0, 2.0)),
+        (4.0, 3.0, ("busy",), (5.0, 3.0)),
+        (3.0, 2.0, (), (3.0, 2.0)),
+        (9.0, 1.0, ("busy",), (3.0, 2.0)),
+    ):
+        new = calibration(copy_bytes_per_s=copy, rates=rates(flops), flags=flags, noise=noise(*flags))
+        found, _ = keep(new, machine)
+        assert (found.copy_bytes_per_s, found.rates["float32"].flops_per_s) == kept
+    assert found.noise == noise()
+    assert found.flags == ()
+
+
 def test_a_calibration_belongs_to_hardware_threads_and_torch() -> None:
     here = place(MACHINE, "cpu", "2", 2)
     assert here == place({**MACHINE, "host": "renamed"}, "cpu", "2", 2)
