@@ -187,6 +187,10 @@ class Planned:
             seconds, unknown = self.estimator.total(self.waiting, self.slots)
             guess = " or so" if unknown or self.estimator.guesses(self.waiting) else ""
             parts.append(f"about {duration(seconds)}{guess} in {count(self.slots, 'slot')}")
+            costs = [entry for entry in self.waiting if entry.job.kind == "cost"]
+            if 0 < len(costs) < len(self.waiting):
+                alone, _ = self.estimator.total(costs, 1)
+                parts.append(f"of which costs, alone on the machine, {duration(alone)}")
         return ", ".join(parts)
 
     def remarks(self) -> list[str]:

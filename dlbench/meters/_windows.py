@@ -7,6 +7,26 @@ SETTLED = 0.05
 """Interquartile range over median below which repeating stops (DESIGN: measuring, rule 2)."""
 
 
+LEAST_STEPS = 20
+FEWEST_STEPS = 3
+PATIENCE = 4
+"""Times of its share of the limit after which a meter of single steps makes do with the fewest."""
+
+
+def wants_more(steps: int, most: int, spent_s: float, share_s: float) -> bool:
+    """Whether a meter of single steps, all of which it keeps, wants another.
+
+    Args:
+        steps: taken so far.
+        most: so many are enough.
+        spent_s: seconds since the first.
+        share_s: seconds that they should take; at least 20 steps are, unless they take far longer.
+    """
+    if steps < LEAST_STEPS:
+        return steps < FEWEST_STEPS or spent_s < PATIENCE * share_s
+    return steps < most and spent_s < share_s
+
+
 def quantile(values: Sequence[float], q: float) -> float:
     """Linear interpolation between order statistics, q from 0 to 1 (Hyndman & Fan 1996, type 7)."""
     ordered = sorted(values)

@@ -10,14 +10,13 @@ from collections.abc import Callable
 import torch
 
 from dlbench.contracts import Rig
-from dlbench.meters._windows import interquartile_range
+from dlbench.meters._windows import interquartile_range, wants_more
 from dlbench.schema.metric import Metric
 
 REVISION = 1
 PHASES = ("train", "infer")
 CLOCKED = True
 
-LEAST_STEPS = 20
 MOST_STEPS = 200
 LIMIT_SHARE = 0.25
 """Of the limit: shares of a step need less time to agree than its length."""
@@ -26,7 +25,7 @@ PARTS = {"train": ("forward", "backward", "optimizer"), "infer": ("forward",)}
 
 
 class Anatomy:
-    """Up to 200 steps or a quarter of the limit, whichever comes first, but at least 20 steps."""
+    """Up to 200 steps or a quarter of the limit, whichever comes first, but at least 20 unless they take far longer."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
@@ -70,7 +69,7 @@ class Anatomy:
         self.times_ms["data"].append((drawn - began) * 1e3)
         self.times_ms["transfer"].append((moved - drawn) * 1e3)
         done = len(self.times_ms["data"])
-        more = done < LEAST_STEPS or (done < MOST_STEPS and moved - self._start < LIMIT_SHARE * self.rig.limit_s)
+        more = wants_more(done, MOST_STEPS, moved - self._start, LIMIT_SHARE * self.rig.limit_s)
         self._mark("begin")
         return more
 

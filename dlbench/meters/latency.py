@@ -1,21 +1,20 @@
 """Time of single steps, each synchronised at both ends: median, 90th and 99th percentile."""
 
 from dlbench.contracts import Rig
-from dlbench.meters._windows import interquartile_range, quantile
+from dlbench.meters._windows import interquartile_range, quantile, wants_more
 from dlbench.schema.metric import Metric
 
 REVISION = 1
 PHASES = ("infer", "decode", "sample")
 CLOCKED = True
 
-LEAST_STEPS = 20
 MOST_STEPS = 400
 LIMIT_SHARE = 0.5
 """Of the limit: single steps need less time to agree than windows of many."""
 
 
 class Latency:
-    """Up to 400 steps or half the limit, whichever comes first, but at least 20 steps."""
+    """Up to 400 steps or half the limit, whichever comes first, but at least 20 steps unless they take far longer."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
@@ -34,8 +33,7 @@ class Latency:
         self.rig.synchronize()
         now = self.rig.clock()
         self.times_ms.append((now - self._last) * 1e3)
-        done = len(self.times_ms)
-        more = done < LEAST_STEPS or (done < MOST_STEPS and now - self._start < LIMIT_SHARE * self.rig.limit_s)
+        more = wants_more(len(self.times_ms), MOST_STEPS, now - self._start, LIMIT_SHARE * self.rig.limit_s)
         self._last = self.rig.clock()
         return more
 

@@ -22,7 +22,7 @@ MAX_JOBS = 100_000
 def check_extent(read: ReadSuite, shelves: Shelves, problems: Problems) -> bool:
     """Whether the suite is small enough to be looked at pair by pair; if not, that is noted."""
     pairs = sum(len(read.models_of(task)) for task in read.tasks)
-    seeds = len(read.fields.get("seeds") or (0,))
+    seeds = len(read.fields.get("seeds", (0,)))
     at = read.root.at("vary") if read.root.child("vary") else read.root.at("seeds")
     if pairs * seeds > MAX_JOBS:
         problems.add(

@@ -224,6 +224,12 @@ def read_seeds(spot: Spot, problems: Problems) -> tuple[int, ...]:
     return tuple(range(value))
 
 
+def _seeds(spot: Spot, problems: Problems) -> tuple[int, ...]:
+    """Those of the suite: 0 of them where nothing is trained and costs alone are measured."""
+    none = spot.node.value == 0 and not isinstance(spot.node.value, bool)
+    return () if none else read_seeds(spot, problems)
+
+
 def unique(spot: Spot, problems: Problems) -> None:
     """Note items of a list that stand there twice."""
     seen = set()
@@ -243,7 +249,7 @@ READERS: Mapping[str, tuple[str, Reader]] = {
     "device": ("device", _in_words(Device, "auto, cpu, cuda or cuda:N")),
     "vary": ("vary", read_vary),
     "exclude": ("exclude", _exclude),
-    "seeds": ("seeds", read_seeds),
+    "seeds": ("seeds", _seeds),
     "cost": ("cost", _cost),
     "budget": ("budget_s", _duration),
     "timeout": ("timeout_s", _duration),

@@ -74,10 +74,10 @@ class _Maker:
             },
             "seeds": {
                 "anyOf": [
-                    {"type": "integer", "minimum": 1},
+                    {"type": "integer", "minimum": 0},
                     _list_of({"type": "integer", "minimum": 0, "exclusiveMaximum": 2**31}, "The seeds.", unique=True),
                 ],
-                "description": "How many times each contender is trained, or the seeds themselves.",
+                "description": "How many times each contender is trained (0: costs alone), or the seeds themselves.",
             },
             "cost": {
                 "anyOf": [{"type": "boolean"}, _of(CostSettings)],

@@ -44,6 +44,8 @@ def check_search(read: ReadSuite, shelves: Shelves, catalog: Catalog, describe: 
 def _check_seeds(settings: SearchSettings, read: ReadSuite, problems: Problems) -> None:
     """Note seeds that would choose a winner and judge it."""
     judges = settings.studies if settings.wide else read.fields.get("seeds", (0,))
+    if not judges:
+        problems.add(read.root.at("seeds"), "a search trains its winners again: give at least one seed.")
     both = sorted(set(settings.seeds) & set(judges))
     if both and settings.winners:
         where = read.root.at("search", "seeds")

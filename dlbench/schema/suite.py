@@ -72,7 +72,7 @@ class Suite(Value):
     device: Device = "auto"
     vary: dict[str, tuple[Json, ...]] = {}
     exclude: tuple[dict[str, Json], ...] = ()
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field((0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = (0,)
     cost: CostSettings | None = CostSettings()
     budget_s: float | None = Field(None, gt=0)
     timeout_s: float | None = Field(None, gt=0, description="longest running time of one job")
