@@ -27,6 +27,7 @@ from dlbench.schema.calibration import Noise
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
 from dlbench.schema.record import Record
+from dlbench.schema.suite import CostSettings
 from dlbench.store.folder import Store
 
 METRICS = ("train_throughput", "infer_throughput", "infer_latency_p50_ms")
@@ -36,39 +37,52 @@ ROUNDS, LEAST_ROUNDS = 12, 10
 MORE_ROUNDS, MORE_S = 8, 60.0
 """At most so many are made up for, and after so many seconds ten rounds of any kind are enough."""
 
+LIMIT_S: float = CostSettings.model_fields["limit_s"].default
 BATCH = 64
 WHAT = f"convolutional network on handwritten digits, batch {BATCH}, fp32"
 
 
-def noise(warm: Warm, describe: Describer, device: str, threads: int, rounds: int = ROUNDS) -> Noise:
+def noise(
+    warm: Warm,
+    describe: Describer,
+    device: str,
+    threads: int,
+    *,
+    rounds: int = ROUNDS,
+    more: int = MORE_ROUNDS,
+    limit_s: float = LIMIT_S,
+) -> Noise:
     """Noise floors of a device with so many threads; the caller holds the machine's lock.
 
     Args:
-        rounds: undisturbed ones that are wanted, at least 3.
+        rounds: undisturbed ones that are wanted, at least 2.
+        more: that may be made up for.
+        limit_s: of the cost jobs.
 
     Raises:
         EnvironmentFault: a job failed.
     """
     with tempfile.TemporaryDirectory(prefix="dlbench-calibrate-") as name:
         folder = Path(name)
-        (folder / "suite.yaml").write_text(json.dumps(_suite(device, threads, rounds + MORE_ROUNDS)))  # JSON is YAML
+        (folder / "suite.yaml").write_text(json.dumps(_suite(device, threads, rounds + more, limit_s)))  # JSON is YAML
         suite = load_suite(folder / "suite.yaml", (), describe)
         datasets = Datasets(describe, DataOptions.from_environment(None, True, None), {})
         plan = make_plan(suite, datasets, before={}, earlier=[], know=lambda job_id: "open")
-        source = _Rounds([entry for entry in plan.entries if entry.job.kind == "cost"], rounds)
+        source = _Rounds(plan.entries, rounds)
         with Store.writing(folder / "store") as store:
             Loop(source, store, Local(warm), RunOptions(), source).run()
     return source.noise()
 
 
-def _suite(device: str, threads: int, rounds: int) -> dict[str, object]:
+def _suite(device: str, threads: int, rounds: int, limit_s: float) -> dict[str, object]:
     return {
         "schema": 1,
         "name": "calibration",
         "tasks": [{"image_classification": {"dataset": "digits"}}],
         "models": [{"cnn": {"width": 32, "stages": 2}}],
         "device": device,
-        "cost": {"batch_sizes": [BATCH], "rounds": rounds, "threads": threads},
+        "seeds": 0,
+        "cost": {"batch_sizes": [BATCH], "rounds": rounds, "threads": threads, "limit_s": limit_s},
     }
 
 

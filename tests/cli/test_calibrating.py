@@ -10,7 +10,9 @@ import pytest
 from terminal import QUIET, Terminal
 
 from dlbench.cli.calibrations import keep, load_calibration, of_jobs, place
+from dlbench.cli.repeating import METRICS, noise
 from dlbench.executors._warm import Warm
+from dlbench.plan.describe import Describer
 from dlbench.schema.calibration import Calibration, Noise, Overhead, Rate
 
 MACHINE: dict[str, Any] = {"cpu": "a processor", "cores": 2, "memory_bytes": 2**33, "gpus": [{"name": "one"}] * 2}
@@ -29,18 +31,18 @@ def jobs(terminal: Terminal) -> list[dict[str, Any]]:
 
 def test_a_quick_calibration_keeps_overhead_and_noise_of_a_full_one() -> None:
     overhead = Overhead(measured_at=NOW, ratio=0.9, quartiles=(0.8, 0.95), n=15, what="a step")
-    noise = Noise(measured_at=NOW, metrics={"train_throughput": 0.04}, even_odd={}, rounds=12, what="a model")
-    keep(calibration(overhead=overhead, noise=noise), MACHINE)
+    floors = Noise(measured_at=NOW, metrics={"train_throughput": 0.04}, even_odd={}, rounds=12, what="a model")
+    keep(calibration(overhead=overhead, noise=floors), MACHINE)
     later = datetime(2026, 2, 1, tzinfo=UTC)
     kept, path = keep(calibration(measured_at=later, copy_bytes_per_s=2e10), MACHINE)
     assert load_calibration(MACHINE, "cpu", "2", 2) == kept
     assert (kept.measured_at, kept.copy_bytes_per_s) == (later, 2e10)
-    assert (kept.overhead, kept.noise) == (overhead, noise)
+    assert (kept.overhead, kept.noise) == (overhead, floors)
     path.unlink()
 
 
 def test_what_was_disturbed_does_not_replace_what_was_not() -> None:
-    def noise(*flags: str) -> Noise:
+    def floors(*flags: str) -> Noise:
         return Noise(measured_at=NOW, metrics={}, even_odd={}, rounds=12, what="a model", flags=flags)
 
     def rates(flops_per_s: float) -> dict[str, Rate]:
@@ -53,11 +55,20 @@ def test_what_was_disturbed_does_not_replace_what_was_not() -> None:
         (3.0, 2.0, (), (3.0, 2.0)),
         (9.0, 1.0, ("busy",), (3.0, 2.0)),
     ):
-        new = calibration(copy_bytes_per_s=copy, rates=rates(flops), flags=flags, noise=noise(*flags))
+        new = calibration(copy_bytes_per_s=copy, rates=rates(flops), flags=flags, noise=floors(*flags))
         found, _ = keep(new, machine)
         assert (found.copy_bytes_per_s, found.rates["float32"].flops_per_s) == kept
-    assert found.noise == noise()
+    assert found.noise == floors()
     assert found.flags == ()
+
+
+def test_noise_comes_from_whole_cost_jobs(tmp_path: Path) -> None:
+    with Warm() as warm:
+        describe = Describer(lambda requests: warm.describe(list(requests)), tmp_path)
+        found = noise(warm, describe, "cpu", 1, rounds=2, more=1, limit_s=0.02)
+    assert found.rounds in (2, 3)
+    assert set(found.metrics) == set(found.even_odd) == set(METRICS)
+    assert all(floor >= 0 for floor in found.metrics.values())
 
 
 def test_a_calibration_belongs_to_hardware_threads_and_torch() -> None:
