@@ -2,7 +2,10 @@
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -23,6 +26,9 @@ ORDER = ("model", "infer", "decode", "sample", "train")
 
 MOST_ATTEMPTS = 3
 """So often a region is measured until nothing disturbs it; then the least disturbed attempt counts, and is flagged."""
+
+
+COMPILATION_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 @dataclass
@@ -53,6 +59,29 @@ def measure(bench: Bench, jobdir: JobDir, costs: Costs, calibration: Mapping[str
         costs: is filled with metrics, their phase before their names.
         calibration: of this machine, for utilisation.
     """
+    if bench.job.train.compile:
+        with _fresh_compilation():
+            _measure(bench, jobdir, costs, calibration)
+    else:
+        _measure(bench, jobdir, costs, calibration)
+
+
+@contextmanager
+def _fresh_compilation() -> Iterator[None]:
+    """A compilation cache of this job's own: it compiles everything, once, whoever compiled the same before."""
+    before = os.environ.get(COMPILATION_CACHE)
+    with tempfile.TemporaryDirectory(prefix="dlbench-compile-") as folder:
+        os.environ[COMPILATION_CACHE] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[COMPILATION_CACHE]
+            else:
+                os.environ[COMPILATION_CACHE] = before
+
+
+def _measure(bench: Bench, jobdir: JobDir, costs: Costs, calibration: Mapping[str, Any] | None) -> None:
     point = bench.job.cost
     assert point is not None
     batches = cost_batches(bench, point.batch_size)

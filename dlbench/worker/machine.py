@@ -11,12 +11,13 @@ import torch
 
 import dlbench
 from dlbench.worker import precision
+from dlbench.worker.warm import WAITING
 
 PACKAGES = ("torch", "torchao", "numpy", "tokenizers", "mlflow", "optuna", "pandas", "scipy")
 
 
 def machine() -> dict[str, Any]:
-    """Processor, memory, operating system, GPUs; nothing that names a person."""
+    """Processor, memory, operating system, GPUs, how threads wait for each other; nothing that names a person."""
     return {
         "host": platform.node(),
         "os": f"{platform.system()} {platform.release()}",
@@ -27,6 +28,7 @@ def machine() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "gpus": [gpu(index) for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else [],
         "driver": driver(),
+        "waiting": {name: os.environ.get(name) for name in WAITING},
     }
 
 
