@@ -1,7 +1,7 @@
 """Pure bf16: all of a model in bfloat16, its gradients and so its optimiser's state too; no fp32 copy of anything.
 
 Half the memory of mixed precision, at a price: a bfloat16 weight has 8 bits of significand, so an update below about
-1/256 of a weight is rounded away (Zamirai et al. 2020, Revisiting BFloat16 Training, §3).
+1/256 of a weight is rounded away (Zamirai et al. 2020, Revisiting BFloat16 Training).
 """
 
 from collections.abc import Callable

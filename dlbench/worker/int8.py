@@ -1,8 +1,9 @@
 """Dynamic quantisation to int8: after training, for inference on a CPU.
 
 Weights of linear and recurrent layers become 8-bit integers with one scale for each matrix, what flows into them is
-rounded to 8 bits by the range of each batch, sums are exact (`torch.ao.quantization`). Convolutions, attention's own
-products, norms and embeddings stay as they are. Nothing is calibrated and nothing is trained again.
+rounded to 8 bits by the range of each batch, so an answer depends a little on the batch that it is in
+(`torch.ao.quantization`). Convolutions, attention's own products, norms and embeddings stay as they are. Nothing is
+calibrated and nothing is trained again.
 """
 
 import copy
@@ -24,9 +25,7 @@ KINDS = frozenset({nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCe
 def unsupported(device: torch.device) -> str | None:
     """Why nothing can be quantised for a device; None if it can."""
     if device.type != "cpu":
-        return (
-            "int8 is dynamic quantisation for inference, whose kernels torch has only for the CPU: use device: cpu"
-        )
+        return "int8 is dynamic quantisation for inference, whose kernels torch has only for the CPU: use device: cpu"
     if torch.backends.quantized.engine == "none":
         known = ", ".join(engine for engine in torch.backends.quantized.supported_engines if engine != "none")
         return f"int8: torch has no engine for quantised operators on this CPU; it knows {known or 'none'}"
