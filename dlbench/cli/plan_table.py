@@ -9,7 +9,8 @@ from dlbench.cli.quantities import duration, size
 if TYPE_CHECKING:
     from rich.table import Table
 
-BYTES_OF_A_WEIGHT = 4
+BYTES_OF_A_WEIGHT = {"bf16_pure": 2}
+"""All other precisions keep 4 for each weight, and its gradient and what the optimiser keeps of it as well."""
 COPIES = {"sgd": 3, "adam": 4, "adamw": 4, "muon": 4}
 """Weights, gradients and what the optimiser keeps of each; muon keeps less for matrices."""
 
@@ -29,7 +30,7 @@ def rows(todo: Planned) -> list[dict[str, Any]]:
         seconds = [todo.estimator.seconds(entry) for entry in waiting]
         count = next((parameters[e.job.id] for e in entries if parameters.get(e.job.id)), None)
         states = Counter(todo.state(entry) for entry in entries)
-        copies = COPIES[first.job.train.optimizer]
+        bytes_each = BYTES_OF_A_WEIGHT.get(first.job.precision, 4) * COPIES[first.job.train.optimizer]
         found.append(
             {
                 "task": first.job.task.name,
@@ -44,7 +45,7 @@ def rows(todo: Planned) -> list[dict[str, Any]]:
                 "skipped": first.skipped,
                 "seconds": sum(s for s in seconds if s is not None) if None not in seconds else None,
                 "parameters": count,
-                "weights_and_optimizer_bytes": None if count is None else count * BYTES_OF_A_WEIGHT * copies,
+                "weights_and_optimizer_bytes": None if count is None else count * bytes_each,
             }
         )
     return found
