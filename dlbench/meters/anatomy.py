@@ -47,7 +47,7 @@ class Anatomy:
 
     def _mark(self, part: str) -> None:
         if self._cuda:
-            event = torch.cuda.Event(enable_timing=True)
+            event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             event.record()
             self._marks.append((part, event))
         else:

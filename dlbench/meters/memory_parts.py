@@ -1,14 +1,16 @@
-"""What memory is needed for, counted tensor by tensor: weights, buffers, gradients, optimiser state, activations.
+"""What memory is needed for: weights, buffers, gradients, optimiser state, activations, temporaries.
 
-Beside the measured peak (`dlbench.meters.memory`) the parts say what it consists of; what they leave is named, too
-(`dlbench.worker.derived`). Activations are what autograd saves between forward and backward pass, each storage once;
-under autocast, weights in the lower precision are among them.
+Tensors are counted one by one, each storage once. Activations are what autograd saves between forward and backward
+pass; under autocast, weights in the lower precision are among them. Temporaries are what else tensors take at the
+moment when they take most: inputs and results of operators, gradients of activations. What the measured peak
+(`dlbench.meters.memory`) has beyond all parts is no tensor's: `dlbench.worker.derived` names it.
 """
 
 from collections.abc import Callable
 
 from dlbench.contracts import Rig
 from dlbench.meters._activations import Kept, distinct_bytes
+from dlbench.meters._allocated import Allocated
 from dlbench.schema.metric import Metric
 
 REVISION = 1
@@ -17,7 +19,7 @@ CLOCKED = False
 
 
 class MemoryParts:
-    """One step of the largest batch."""
+    """Two steps of the largest batch: in one autograd is listened to, in the other the allocator."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
@@ -28,17 +30,22 @@ class MemoryParts:
         self._mark: Callable[[str], None] = rig.mark
         known = [*rig.model.parameters(), *rig.model.buffers(), *(t for batch in rig.batches for t in batch.values())]
         self._kept = Kept(known, rig.recomputed)
+        self._allocated: Allocated | None = None
 
     def __enter__(self) -> "MemoryParts":
-        if self.training:
-            self.rig.mark = self._part
-            self._kept.__enter__()
+        self.rig.mark = self._part
+        self._kept.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self.training:
-            self._kept.__exit__(*exc)
-            self.rig.mark = self._mark
+        if self._allocated is not None:
+            self._allocated.__exit__(*exc)
+        else:
+            self._listen_no_more(*exc)
+
+    def _listen_no_more(self, *exc: object) -> None:
+        self._kept.__exit__(*exc)
+        self.rig.mark = self._mark
 
     def _part(self, name: str) -> None:
         if name == "forward":
@@ -49,13 +56,23 @@ class MemoryParts:
             self.gradients_bytes = max(self.gradients_bytes, distinct_bytes(held))
 
     def step(self, samples: int) -> bool:
-        """One step is enough: what is counted does not vary."""
-        if self.training:
-            self.optimizer_state_bytes = max(self.optimizer_state_bytes, distinct_bytes(self.rig.optimizer_state()))
-        return False
+        """After the first step, listen to the allocator instead."""
+        if self._allocated is not None:
+            return False
+        self.optimizer_state_bytes = distinct_bytes(self.rig.optimizer_state())
+        self._listen_no_more(None, None, None)
+        self._allocated = Allocated(self.rig.device)
+        self._allocated.__enter__()
+        return True
+
+    @property
+    def temporaries_bytes(self) -> int:
+        """What the second step's tensors took at most, less those that are counted by name."""
+        assert self._allocated is not None
+        return max(0, self._allocated.peak_bytes - self.gradients_bytes - self.activations_bytes)
 
     def read(self) -> list[Metric]:
-        """`weights_bytes`, `buffers_bytes`; of training also `gradients_`, `optimizer_state_` and `activations_bytes`.
+        """`weights_bytes`, `buffers_bytes`, `temporaries_bytes`; of training also those of gradients and the like.
 
         Weights that torch packs away for its quantised kernels cannot be counted.
         """
@@ -64,6 +81,7 @@ class MemoryParts:
         parts: dict[str, int | None] = {
             "weights": None if packed else self.weights_bytes,
             "buffers": self.buffers_bytes,
+            "temporaries": self.temporaries_bytes,
         }
         if self.training:
             parts |= {

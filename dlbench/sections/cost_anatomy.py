@@ -68,13 +68,14 @@ MEMORY = Anatomy(
         "gradients_bytes": "gradients",
         "optimizer_state_bytes": "optimiser state",
         "activations_bytes": "activations",
-        "batch_bytes": "batch",
+        "temporaries_bytes": "temporaries",
         "buffers_bytes": "buffers",
         "unattributed_bytes": REST,
     },
     whole="peak",
-    caption="Parts are counted, not measured; the upright mark is the measured peak. What the parts do not explain is "
-    "unattributed: below zero, in the table alone, where not all parts live at the same time.",
+    caption="Parts are counted tensor by tensor; temporaries are what else tensors take when they take most. The "
+    "upright mark is the measured peak. What no tensor explains is unattributed: memory that the system's allocator "
+    "holds between and behind tensors. It is below zero, in the table alone, where not all parts live at the same time.",
     more={
         "peak_reserved_bytes": Column(name="reserved", format="bytes", tooltip="Peak that the allocator held"),
         "peak_process_bytes": Column(name="process", format="bytes", tooltip="Peak of the process as the driver sees"),

@@ -9,7 +9,7 @@ from dlbench.schema.train import FORWARD_AND_BACKWARD
 OF_A_FORWARD_PASS = {"train": FORWARD_AND_BACKWARD, "infer": 1}
 """Operations of a step over those of its forward pass; what is computed twice to save memory does not count."""
 
-PARTS = ("weights", "buffers", "gradients", "optimizer_state", "activations")
+PARTS = ("weights", "buffers", "gradients", "optimizer_state", "activations", "temporaries")
 
 OF_TRAINING = {"train_mfu": "mfu", "train_energy_per_sample_j": "energy_per_sample_j"}
 """These names of the vocabulary mean training; other phases say theirs."""
@@ -51,10 +51,10 @@ def utilization(
 
 
 def unattributed(metrics: Iterable[Metric]) -> list[Metric]:
-    """What of each phase's peak no part explains: `<phase>_unattributed_bytes`.
+    """What of each phase's peak is no tensor's: `<phase>_unattributed_bytes`.
 
-    Inputs and results of operators, their working memory, and what the allocator holds in reserve. Below zero where the
-    parts never live all at once: gradients come as activations go.
+    On the CPU that is what the C library holds between and behind the tensors, and libraries' working memory; on CUDA
+    working memory of libraries. Below zero where the parts never live all at once: gradients come as activations go.
     """
     found = {metric.name: metric for metric in metrics}
     derived = []

@@ -135,12 +135,11 @@ def test_a_model_that_sleeps_has_the_throughput_that_arithmetic_says(make_work: 
 
 
 def test_parts_of_a_real_step_add_up_to_it(make_work: Make) -> None:
-    bench = set_up(make_work("takes", {"sleep_ms": 5}, cost=point()))
+    bench = set_up(make_work("takes", {"sleep_ms": 30}, cost=point()))
     found = read(anatomy, rig_of(bench, "train"))
-    assert found["forward_ms"].value == pytest.approx(5, rel=0.3)
-    assert found["forward_ms"].value > 5  # type: ignore[operator]
+    assert 30 < found["forward_ms"].value < 45  # type: ignore[operator]
     for part in ("data_ms", "backward_ms", "optimizer_ms"):
-        assert 0 < found[part].value < 5  # type: ignore[operator]
+        assert 0 < found[part].value < 30  # type: ignore[operator]
 
 
 # --- memory ---------------------------------------------------------------------------------------------------------
@@ -154,6 +153,8 @@ def test_what_a_forward_pass_allocates_is_the_peak(make_work: Make, phase: str) 
     rig.step(rig.batches[0])
     found = read(memory, rig)["peak_memory_bytes"]
     assert found.value == pytest.approx(512 * 2**20, rel=0.03)
+    taken = read(memory_parts, rig)["temporaries_bytes"].value
+    assert taken == pytest.approx(512 * 2**20, rel=0.001)  # to the tensor
 
 
 @pytest.mark.skipif(memory.resettable() is not None, reason="no peak of the resident size here")
@@ -185,7 +186,7 @@ def test_weights_gradients_and_adam_state_are_exact(do: Do) -> None:
     # is one number. The batch was there before.
     assert found["train_activations_bytes"].value == pytest.approx(4 * 16 * (32 + 3), abs=64)
     assert "infer_activations_bytes" not in found
-    parts = ("weights", "buffers", "gradients", "optimizer_state", "activations")
+    parts = ("weights", "buffers", "gradients", "optimizer_state", "activations", "temporaries")
     whole = sum(found[f"train_{part}_bytes"].value or 0 for part in parts)
     assert found["train_unattributed_bytes"].value == (found["train_peak_memory_bytes"].value or 0) - whole
 
