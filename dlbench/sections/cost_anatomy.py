@@ -75,7 +75,7 @@ MEMORY = Anatomy(
     whole="peak",
     caption="Parts are counted tensor by tensor; temporaries are what else tensors take when they take most. The "
     "upright mark is the measured peak. What no tensor explains is unattributed: memory that the system's allocator "
-    "holds between and behind tensors. It is below zero, in the table alone, where not all parts live at the same time.",
+    "holds between and behind tensors. It is below zero, in the table alone, where not all parts live at once.",
     more={
         "peak_reserved_bytes": Column(name="reserved", format="bytes", tooltip="Peak that the allocator held"),
         "peak_process_bytes": Column(name="process", format="bytes", tooltip="Peak of the process as the driver sees"),
