@@ -20,11 +20,14 @@ def calibration(record: Record) -> Mapping[str, Any]:
 
 
 def noise_floors(records: Iterable[Record]) -> dict[str, float]:
-    """Metric → noise floor as a fraction; of several machines, or several calibrations, the largest."""
+    """Metric → noise floor as a fraction; of several machines, or several calibrations, the largest.
+
+    A floor that was measured beside other load is that load's, not the machine's: it is as good as unknown.
+    """
     floors: dict[str, float] = {}
     for record in records:
         noise = calibration(record).get("noise")
-        of = noise.get("floor") if isinstance(noise, dict) else None
+        of = noise.get("floor") if isinstance(noise, dict) and not noise.get("flags") else None
         for name, value in of.items() if isinstance(of, dict) else ():
             if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
                 floors[name] = max(floors.get(name, 0.0), float(value))

@@ -131,8 +131,11 @@ def test_nobody_is_faster_within_the_noise_or_across_a_drift() -> None:
     assert "times as fast" not in told({}, timedelta(days=1))
 
 
+DISTURBED = {"noise": {"floor": {"infer_throughput": 4.2}, "flags": ["other processes kept cores busy"]}}
+
+
 @pytest.mark.parametrize(
-    "calibration", [None, "x", {}, {"noise": None}, {"noise": []}, {"noise": {"floor": {"a": "b"}}}]
+    "calibration", [None, "x", {}, {"noise": None}, {"noise": []}, {"noise": {"floor": {"a": "b"}}}, DISTURBED]
 )
 def test_a_calibration_may_lack_anything(calibration: object) -> None:
     results = Results(suite(), costs("a", {"infer_throughput": [1.0]}, machine={"calibration": calibration}))

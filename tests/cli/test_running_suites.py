@@ -164,7 +164,7 @@ def test_precision_that_the_device_lacks_is_skipped_and_no_failure(terminal: Ter
 
 
 def test_what_is_wrong_with_a_suite_is_said_at_once_and_nothing_is_made(terminal: Terminal) -> None:
-    suite = terminal.write(models=["two_layr"], train={"epoch": 1}, colour="blue", seeds=0)
+    suite = terminal.write(models=["two_layr"], train={"epoch": 1}, colour="blue", seeds=-1)
     said = terminal("run", suite, code=2)
     assert said.out == ""
     assert "there is no model 'two_layr'. Did you mean 'two_layer'?" in said.err
