@@ -7,8 +7,9 @@ Every tensor is scaled by its largest value, activations and weights to e4m3, gr
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import nn
@@ -69,10 +70,11 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def without_inference_mode() -> Iterator[None]:
-    """Leave torch's inference mode, which torchao's tensors do not know, for plain absence of gradients."""
-    if not torch.is_inference_mode_enabled():
-        yield
-        return
-    with torch.inference_mode(False), torch.no_grad():
+def without_inference_mode(within: AbstractContextManager[Any]) -> Iterator[None]:
+    """A context without gradients instead of within inference mode, which torchao's tensors do not know."""
+    with ExitStack() as contexts:
+        if torch.is_inference_mode_enabled():
+            contexts.enter_context(torch.inference_mode(False))
+            contexts.enter_context(torch.no_grad())
+        contexts.enter_context(within)
         yield

@@ -1,7 +1,7 @@
 """Precision: what a device can do, how to ask for it, and which dtypes then really ran."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, get_args
 
 import torch
@@ -103,15 +103,12 @@ class Precision:
         """
         return int8.quantised(model) if self.name == "int8" else model
 
-    @contextmanager
-    def autocast(self) -> Iterator[None]:
-        """The context for forward passes and losses, within `torch.inference_mode` too."""
-        with ExitStack() as contexts:
-            if self.name in ("fp8", "fp8_emulated"):
-                contexts.enter_context(fp8.without_inference_mode())
-            if self.name in _AUTOCAST:
-                contexts.enter_context(torch.autocast(self.device.type, dtype=self.dtype))
-            yield
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context for forward passes and losses, within `torch.inference_mode` too; every step enters one."""
+        if self.name not in _AUTOCAST:
+            return nullcontext()
+        autocast = torch.autocast(self.device.type, dtype=self.dtype)
+        return fp8.without_inference_mode(autocast) if self.name in ("fp8", "fp8_emulated") else autocast
 
     def scaler(self) -> torch.amp.GradScaler | None:
         """Loss scaling for fp16, whose gradients would underflow; None elsewhere."""
