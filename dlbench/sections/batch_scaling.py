@@ -4,51 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.largest import Largest
 from dlbench.analyze.quantities import listed, quantity
 from dlbench.analyze.results import Results
 from dlbench.analyze.scaling import LEAST_SIZES, LITTLE, Knee, knee
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Format, Section, Table
-from dlbench.schema.metric import Metric
 from dlbench.sections import _charts, _cost
 
 POSITION = 54
 
 _LITTLE = quantity(LITTLE, "fraction", 0)
 _BOUNDS = {"memory": "memory", "examples": "the number of examples"}
-
-
-@dataclass(frozen=True)
-class Largest:
-    """What the search for the largest batch of a phase found.
-
-    Attributes:
-        batch: None where not even the smallest fits.
-        tried: batch size → peak in bytes, None where it did not fit.
-        bounded_by: what kept it from being larger.
-    """
-
-    batch: int | None
-    tried: dict[int, float | None]
-    limit_bytes: float | None
-    bounded_by: str | None
-    reason: str | None
-
-    @classmethod
-    def of(cls, metric: Metric) -> "Largest":
-        """Read from the metric; a detail that is not as it should be tells nothing."""
-        detail = metric.detail if isinstance(metric.detail, dict) else {}
-        tried: dict[int, float | None] = {}
-        for pair in detail.get("tried") or ():
-            if isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], int):
-                tried[pair[0]] = float(pair[1]) if isinstance(pair[1], int | float) else None
-        limit = detail.get("limit_bytes")
-        return cls(
-            batch=None if metric.value is None else int(metric.value),
-            tried=tried,
-            limit_bytes=float(limit) if isinstance(limit, int | float) else None,
-            bounded_by=detail.get("bounded_by"),
-            reason=metric.reason,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +49,7 @@ def build(results: Results) -> Section | None:
 
 def _scaled(contender: Contender, phase: str) -> Scaled | None:
     sizes = contender.batch_sizes
-    found = contender.largest_batch(phase)
-    largest = None if found is None else Largest.of(found)
+    largest = Largest.found(contender, phase)
     throughput = {s: value for s in sizes if (value := _cost.median(contender, f"{phase}_throughput", s))}
     memory = {size: peak for size, peak in (largest.tried if largest else {}).items() if peak}
     memory |= {s: value for s in sizes if (value := _cost.median(contender, f"{phase}_peak_memory_bytes", s))}

@@ -1,32 +1,20 @@
 """What the suite varies: the score against each varied value, a line for each model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from dlbench.analyze.contenders import Arena, Contender, assignments, canonical
+from dlbench.analyze.contenders import canonical
 from dlbench.analyze.quantities import format_of
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise
+from dlbench.analyze.varied import Point, points_of, series_names, words_of
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.base import Json
 from dlbench.schema.blocks import Block, Figure, Section
-from dlbench.schema.job import Entry
 from dlbench.sections import _charts
 
 POSITION = 25
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """A contender at one value of what is varied."""
-
-    arena: Arena
-    contender: Contender
-    value: Json
-    series: str
-    others: str
 
 
 def build(results: Results) -> Section | None:
@@ -34,7 +22,9 @@ def build(results: Results) -> Section | None:
     blocks: list[Block] = []
     for key in dict.fromkeys(key for result in results.compared for key in result.entry.varied):
         groups: dict[tuple[str, str], list[Point]] = {}
-        for point in _points(results, key):
+        for point in points_of(results.arenas, key):
+            if point.arena.score is None or not point.contender.values(point.arena.score.name):
+                continue
             # A varied dataset parameter makes an arena of each value; they meet in one figure.
             where = point.arena.dataset if key.startswith("dataset.") else point.arena.title
             groups.setdefault((point.arena.task, where), []).append(point)
@@ -44,49 +34,10 @@ def build(results: Results) -> Section | None:
     return Section(title="What was varied", anchor="varied", blocks=tuple(blocks)) if blocks else None
 
 
-def _points(results: Results, key: str) -> list[Point]:
-    points = []
-    for arena in results.arenas:
-        for contender in arena.contenders:
-            entry = _entry(contender)
-            if key not in entry.varied or arena.score is None or not contender.values(arena.score.name):
-                continue
-            others = {k: v for k, v in entry.varied.items() if k != key}
-            model = {k: v for k, v in entry.job.model.params.items() if f"model.{k}" != key}
-            points.append(
-                Point(
-                    arena=arena,
-                    contender=contender,
-                    value=entry.varied[key],
-                    series=canonical([entry.job.model.name, model, others]),
-                    others=assignments(others),
-                )
-            )
-    return points
-
-
-def _series_names(points: Sequence[Point]) -> dict[str, str]:
-    """Series → the words that all its contenders' names share, made unique: `lstm` for `lstm lr=0.1`, `lstm lr=1`."""
-    names: dict[str, str] = {}
-    for series in dict.fromkeys(point.series for point in points):
-        members = [point for point in points if point.series == series]
-        words = zip(*(member.contender.name.split() for member in members), strict=False)
-        name = " ".join(same[0] for same in words if len(set(same)) == 1).rstrip(" ·")
-        name = name or _entry(members[0].contender).job.model.name
-        if name in names.values():
-            name = f"{name} · {members[0].others or len(names)}"
-        names[series] = name
-    return names
-
-
-def _entry(contender: Contender) -> Entry:
-    return (contender.train or contender.cost)[0].entry
-
-
 def _figure(results: Results, key: str, task: str, where: str, points: Sequence[Point]) -> Figure:
     score = points[0].arena.score
     assert score is not None
-    names = _series_names(points)
+    names = series_names(points)
     shown = list(dict.fromkeys(names.values()))
     domain = results.series if set(shown) <= set(results.series) else tuple(shown)
     rows: list[dict[str, Any]] = []
@@ -106,9 +57,7 @@ def _figure(results: Results, key: str, task: str, where: str, points: Sequence[
                     "n": summary.n,
                 }
             )
-    name, what = score_name(points[0].arena), key.replace("_", " ").replace(".", " ", 1)
-    if key.startswith("dataset."):
-        what = key.partition(".")[2].replace("_", " ")
+    name, what = score_name(points[0].arena), words_of(key)
     values = [row["value"] for row in rows]
     log = all(_number(value) for value in values) and _geometric(sorted(set(values)))
     return Figure(
