@@ -127,6 +127,11 @@ class Arena:
         """Batch sizes at which any contender's cost was measured, ascending."""
         return tuple(sorted({size for contender in self.contenders for size in contender.batch_sizes}))
 
+    @property
+    def measured_only(self) -> bool:
+        """Whether costs alone are asked for here: jobs there are, but nothing is trained (`seeds: 0`)."""
+        return any(c.cost for c in self.contenders) and not any(c.train for c in self.contenders)
+
     @cached_property
     def ranked(self) -> tuple[Contender, ...]:
         """Those with a score for every seed that anyone has a score for, the best mean first.

@@ -138,6 +138,11 @@ def times(ratio: float) -> str:
     return f"{significant(ratio, 2)} times"
 
 
+def share(value: float) -> str:
+    """A share in the fewest digits that tell it from nothing and from everything: `62 %`, `0.4 %`."""
+    return quantity(value, "fraction", 0 if 0.01 <= value <= 0.99 else 1)
+
+
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(words) < 2:

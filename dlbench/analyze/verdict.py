@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dlbench.analyze.compare import LEAST_SEEDS, Paired, Ratio, compare, correct
 from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.cost_verdict import cost_verdict
 from dlbench.analyze.quantities import difference, format_of, listed, times, with_margin
 from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import summarise, summarise_rounds
@@ -58,6 +59,9 @@ def score_name(arena: Arena) -> str:
 
 def _verdict(results: Results, arena: Arena) -> Verdict:
     score = arena.score
+    if arena.measured_only:
+        costs = cost_verdict(results, arena)
+        return Verdict(arena, costs.sentence, (*costs.caveats, *_data_caveats(arena)), costs.decided)
     if score is None:
         return Verdict(arena, f"On {arena.title}, no training has finished yet.", _data_caveats(arena), False)
     ranked = arena.ranked

@@ -68,42 +68,65 @@ def joined(result: "Result", suite: str) -> dict[str, object]:
     return {**joined, "suite": suite, "study": result.entry.study, "varied": result.entry.varied}
 
 
-def table(results: "Results", arena: "Arena") -> "Table":
-    """One task on one dataset: a row for each contender, the best first; empty columns are left out."""
-    from rich.table import Table
+MOST_SIZES = 3
+"""Batch sizes that the table of an arena without scores shows, for it has two speeds at each."""
 
-    from dlbench.analyze.verdict import score_name
+
+def table(results: "Results", arena: "Arena") -> "Table":
+    """One task on one dataset: a row for each contender, the best first; empty columns are left out.
+
+    Where nothing is trained there are speeds of training instead of scores.
+    """
+    from rich.table import Column, Table
 
     sizes = arena.batch_sizes
-    speeds = [f"infer/s, batch {size}" for size in sizes]
-    headings = ["model", score_name(arena), "n", "against baseline", *speeds, "parameters"]
-    ranked = list(arena.ranked)
-    ordered = ranked + [c for c in arena.contenders if c not in ranked]
-    rows = [_row(results, arena, contender, sizes) for contender in ordered]
-    known = [place for place in range(len(headings)) if any(row[place] for row in rows)]
-    table = Table(*(headings[place] for place in known), title=arena.title)
-    for row in rows:
-        table.add_row(*(row[place] for place in known))
+    shown = _spread(sizes) if arena.measured_only else sizes
+    columns = {"model": [contender.name for contender in arena.ordered]}
+    if not arena.measured_only:
+        columns |= _quality(results, arena)
+    for size in shown:
+        phases = ("train", "infer") if arena.measured_only else ("infer",)
+        columns |= {f"{phase}/s, batch {size}": _speeds(arena, f"{phase}_throughput", size) for phase in phases}
+    columns["parameters"] = [_parameters(contender, sizes) for contender in arena.ordered]
+    known = {heading: cells for heading, cells in columns.items() if any(cells)}
+    told = f"batch sizes {', '.join(map(str, shown))} of {len(sizes)}; the report has all" if shown != sizes else None
+    # Folded, never cut: labels differ in their ends.
+    table = Table(*(Column(heading, overflow="fold") for heading in known), title=arena.title, caption=told)
+    for row in zip(*known.values(), strict=True):
+        table.add_row(*row)
     return table
 
 
-def _row(results: "Results", arena: "Arena", contender: "Contender", sizes: tuple[int, ...]) -> list[str]:
-    from dlbench.analyze.quantities import significant
-    from dlbench.analyze.summary import summarise_rounds
-    from dlbench.analyze.verdict import score_text
+def _spread(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The smallest, the middle and the largest, where there are more."""
+    return sizes if len(sizes) <= MOST_SIZES else (sizes[0], sizes[len(sizes) // 2], sizes[-1])
 
-    values = contender.values(arena.score.name) if arena.score else {}
-    comparison = results.comparison(contender)
-    is_baseline = contender.label == results.baseline_label(arena) and len(arena.contenders) > 1
-    verdict = "baseline" if is_baseline else ""
-    cells = [
-        contender.name,
-        score_text(arena, contender) if values else "no result",
-        str(len(values)),
-        comparison.paired.word if comparison else verdict,
-    ]
-    for size in sizes:
-        speed = summarise_rounds(list(contender.rounds("infer_throughput", size).values()))
-        cells.append(f"{speed.median:,.0f}" if speed else "")
+
+def _quality(results: "Results", arena: "Arena") -> dict[str, list[str]]:
+    from dlbench.analyze.verdict import score_name, score_text
+
+    scores: list[str] = []
+    counts: list[str] = []
+    words: list[str] = []
+    for contender in arena.ordered:
+        values = contender.values(arena.score.name) if arena.score else {}
+        comparison = results.comparison(contender)
+        is_baseline = contender.label == results.baseline_label(arena) and len(arena.contenders) > 1
+        scores.append(score_text(arena, contender) if values else "no result")
+        counts.append(str(len(values)))
+        words.append(comparison.paired.word if comparison else "baseline" if is_baseline else "")
+    return {score_name(arena): scores, "n": counts, "against baseline": words}
+
+
+def _speeds(arena: "Arena", metric: str, size: int) -> list[str]:
+    from dlbench.analyze.summary import summarise_rounds
+
+    found = [summarise_rounds(list(contender.rounds(metric, size).values())) for contender in arena.ordered]
+    return [f"{speed.median:,.0f}" if speed else "" for speed in found]
+
+
+def _parameters(contender: "Contender", sizes: tuple[int, ...]) -> str:
+    from dlbench.analyze.quantities import significant
+
     counts = {n for size in sizes for n in contender.rounds("parameters", size).values()}
-    return [*cells, f"{counts.pop():,.0f}" if len(counts) == 1 else ", ".join(map(significant, counts))]
+    return f"{counts.pop():,.0f}" if len(counts) == 1 else ", ".join(map(significant, counts))

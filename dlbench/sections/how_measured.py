@@ -1,6 +1,9 @@
 """How it was measured: what the figures of the report mean, in short."""
 
+from collections.abc import Sequence
+
 from dlbench.analyze.compare import LEAST_SEEDS
+from dlbench.analyze.contenders import Arena
 from dlbench.analyze.quantities import listed, quantity
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Section, Text
@@ -17,10 +20,11 @@ _MFU = (
 
 
 def build(results: Results) -> Section | None:
-    """The rules behind the figures, with the numbers of this suite; None for a suite without jobs."""
+    """The rules behind the figures, with the numbers of this suite; None where there is none yet."""
     if not results.results:
         return None
-    texts = [_quality(results)]
+    trained = [arena for arena in results.arenas if not arena.measured_only]
+    texts = [_quality(trained)] if trained or not results.arenas else []
     if results.studies:
         texts.append(_search(results))
     if results.comparisons:
@@ -31,11 +35,12 @@ def build(results: Results) -> Section | None:
         texts.append(_anchors(results))
     if any(_cost.sizes_of(arena, ("mfu", "infer_mfu")) for arena in results.arenas):
         texts.append(_MFU)
-    return Section(title="How it was measured", anchor="method", blocks=tuple(Text(text=text) for text in texts))
+    blocks = tuple(Text(text=text) for text in texts)
+    return Section(title="How it was measured", anchor="method", blocks=blocks) if blocks else None
 
 
-def _quality(results: Results) -> str:
-    seeds = sorted({len(contender.train) for arena in results.arenas for contender in arena.contenders})
+def _quality(arenas: Sequence[Arena]) -> str:
+    seeds = sorted({len(contender.train) for arena in arenas for contender in arena.contenders})
     if len(seeds) == 1:
         count = "one seed, the same" if seeds[0] == 1 else f"{seeds[0]} seeds, the same"
     else:

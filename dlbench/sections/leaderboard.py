@@ -71,6 +71,8 @@ def _table(results: Results, arena: Arena) -> Table | Text:
 
 
 def _caption(results: Results, arena: Arena) -> str:
+    if arena.measured_only:
+        return "Costs are medians over rounds; nothing is trained."
     parts = ["Scores are means over seeds ± half a 95 % t interval; costs are medians over rounds."]
     baseline = results.baseline_label(arena)
     compared = arena.score is not None and len(arena.contenders) > 1

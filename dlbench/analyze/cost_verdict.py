@@ -1,0 +1,213 @@
+"""The verdict where nothing is trained: who is fastest, who needs least, and what varying something does to that.
+
+A sentence claims only what `Ratio.told` supports: an interval over rounds that leaves 1 out, beyond the noise floor,
+on a machine that has not drifted. Who lacks a round that others have is not ranked, but named.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dlbench.analyze.compare import Ratio
+from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.cost_effects import cost_keys
+from dlbench.analyze.effect_sentences import effect_sentences
+from dlbench.analyze.largest import Largest
+from dlbench.analyze.quantities import listed, quantity, share, times
+from dlbench.analyze.results import Results
+from dlbench.analyze.summary import summarise_rounds
+from dlbench.analyze.varied import entry_of
+from dlbench.schema.job import ModelRef
+
+RANKED_BY = ("train_throughput", "infer_throughput", "train_peak_memory_bytes")
+MOST_NAMED = 4
+"""Names in a list, beyond which a number stands for them."""
+
+
+@dataclass(frozen=True)
+class CostVerdict:
+    """What there is to say of an arena's costs.
+
+    Attributes:
+        sentence: complete sentences, plain text.
+        caveats: who was not measured, or not in all rounds.
+        decided: whether anything was told from anything.
+    """
+
+    sentence: str
+    caveats: tuple[str, ...]
+    decided: bool
+
+
+def cost_verdict(results: Results, arena: Arena) -> CostVerdict:
+    """The verdict of an arena in which costs alone are measured."""
+    if not arena.batch_sizes and not _searches(arena, "train") and not _searches(arena, "infer"):
+        return CostVerdict(f"On {arena.title}, no cost has been measured yet.", _unmeasured(arena), False)
+    varied = [found for key in cost_keys(results) for found in effect_sentences(results, arena, key)]
+    ranked = [_Ranking(results, arena, metric) for metric in RANKED_BY]
+    sentences = [*(sentence for sentence, _ in varied), *_ranking_sentence(arena, ranked), *_largest_sentences(arena)]
+    if not sentences:
+        one = len([contender for contender in arena.contenders if contender.measured]) == 1
+        sentences = [f"costs {'of one contender alone are known' if one else 'cannot be compared on equal rounds'}"]
+    sentences[0] = f"On {arena.title}, {sentences[0]}"
+    decided = any(told for _, told in varied) or any(ranking.decided for ranking in ranked)
+    text = " ".join(f"{_capital(sentence)}." for sentence in sentences)
+    return CostVerdict(text, (*_unmeasured(arena), *_unequal(arena, ranked)), decided)
+
+
+class _Ranking:
+    """Who is best in one cost, at the largest batch size at which at least two have the same rounds."""
+
+    def __init__(self, results: Results, arena: Arena, metric: str) -> None:
+        self.metric, self.less = metric, metric.endswith("_bytes")
+        self.size, self.fair = _fair(arena, metric)
+        order = sorted(self.fair, key=lambda c: self._median(c), reverse=not self.less)
+        self.best = order[0] if order else None
+        self.ratios: dict[Contender, Ratio] = {}
+        for other in order[1:]:
+            assert self.best is not None
+            ratio = results.cost_ratio(self.best, other, metric, self.size)
+            if ratio is not None:
+                self.ratios[other] = ratio
+
+    def _median(self, contender: Contender) -> float:
+        found = summarise_rounds(list(contender.rounds(self.metric, self.size).values()))
+        return found.median if found is not None else 0.0
+
+    @property
+    def decided(self) -> bool:
+        """Whether the best is told from every other."""
+        return bool(self.ratios) and all(ratio.told for ratio in self.ratios.values())
+
+    def words(self) -> tuple[str, str] | None:
+        """Who, and what is to be said of it against the next model; None where nobody can be compared."""
+        if self.best is None or not self.ratios:
+            return None
+        phase = {"train": "train", "infer": "infer"}[self.metric.partition("_")[0]]
+        ends = "needs the least memory in training" if self.less else f"is the fastest to {phase}"
+        near = [other for other, ratio in self.ratios.items() if not ratio.told]
+        if not near:
+            second = next((c for c in self.ratios if _model(c) != _model(self.best)), next(iter(self.ratios)))
+            ratio = self.ratios[second]
+            lead = f"{_less(ratio.ratio)} than {second.name}" if self.less else _faster(ratio.ratio, second.name)
+            size = f"{quantity(self._median(self.best), 'bytes')}, " if self.less else ""
+            return self.best.name, f"{ends} ({size}{lead})"
+        measured = ends.replace("is the", "was the").replace("needs", "needed")
+        return self.best.name, f"{measured}, {_not_told(near, self.ratios)}"
+
+
+def _model(contender: Contender) -> ModelRef:
+    return entry_of(contender).job.model
+
+
+def _not_told(near: Sequence[Contender], ratios: Mapping[Contender, Ratio]) -> str:
+    """Why the best may not be called so: too few rounds, a drift, or no difference."""
+    names = [other.name for other in near]
+    who = listed(names) if len(names) <= MOST_NAMED else f"{len(names)} others"
+    if all(ratios[other].n == 1 for other in near):
+        return f"but one round cannot tell it from {who}"
+    if any(ratios[other].drifted for other in near):
+        return f"but cannot be told from {who}, since the machine has drifted"
+    return f"but is indistinguishable from {who}"
+
+
+def _fair(arena: Arena, metric: str) -> tuple[int, tuple[Contender, ...]]:
+    """The largest batch size at which at least two contenders have every round that anyone has, and those."""
+    largest = 0
+    for size in reversed(arena.batch_sizes):
+        rounds = {c: c.rounds(metric, size) for c in arena.contenders if not c.emulated}
+        everything = {number for found in rounds.values() for number in found}
+        fair = tuple(c for c, found in rounds.items() if found and found.keys() == everything)
+        largest = largest or (size if everything else 0)
+        if len(fair) > 1:
+            return size, fair
+    return largest, ()
+
+
+def _ranking_sentence(arena: Arena, rankings: Sequence[_Ranking]) -> list[str]:
+    """All rankings at one batch size in one sentence: the same subject is named once."""
+    clauses: dict[int, list[tuple[str, list[str]]]] = {}
+    for ranking in rankings:
+        words = ranking.words()
+        if words is None:
+            continue
+        told = clauses.setdefault(ranking.size, [])
+        if told and told[-1][0] == words[0]:
+            told[-1][1].append(words[1])
+        else:
+            told.append((words[0], [words[1]]))
+    return [
+        f"at batch {size:,}, {'; '.join(f'{who} {_joined(whats)}' for who, whats in told)}"
+        for size, told in clauses.items()
+    ]
+
+
+def _joined(whats: Sequence[str]) -> str:
+    """What is said of one contender, without saying `is the fastest` twice."""
+    again = [what if n == 0 else what.removeprefix("is the fastest ") for n, what in enumerate(whats)]
+    return listed(again)
+
+
+def _faster(ratio: float, other: str) -> str:
+    if ratio < 1.5:
+        return f"{share(ratio - 1)} faster than {other}"
+    return f"{times(ratio)} as fast as {other}"
+
+
+def _less(ratio: float) -> str:
+    return f"{share(1 - ratio)} less"
+
+
+def _searches(arena: Arena, phase: str) -> dict[Contender, Largest]:
+    found = {c: Largest.found(c, phase) for c in arena.contenders if not c.emulated}
+    return {contender: largest for contender, largest in found.items() if largest is not None and largest.batch}
+
+
+def _largest_sentences(arena: Arena) -> list[str]:
+    """Whose batch may be the largest, of those who were searched within the same memory."""
+    sentences = []
+    for phase, word in (("train", "training"), ("infer", "inference")):
+        found = _searches(arena, phase)
+        if len(found) < 2 or len({(c.device, largest.limit_bytes) for c, largest in found.items()}) > 1:
+            continue
+        batches = {contender: largest.batch or 0 for contender, largest in found.items()}
+        most = max(batches.values())
+        best = [contender.name for contender, batch in batches.items() if batch == most]
+        limit = next(iter(found.values())).limit_bytes
+        within = f" within {quantity(limit, 'bytes')}" if limit else ""
+        if len(best) == len(batches):
+            sentences.append(f"the largest batch of {word}{within} is {most:,} for all")
+            continue
+        second = max(batch for batch in batches.values() if batch < most)
+        owners = listed(best) if len(best) <= MOST_NAMED else f"{len(best)} contenders"
+        sentences.append(f"the largest batch of {word}{within} is {most:,}, that of {owners}; the next is {second:,}")
+    return sentences
+
+
+def _unmeasured(arena: Arena) -> tuple[str, ...]:
+    """Contenders without a finished cost job, by the reason."""
+    whose: dict[str, list[str]] = {}
+    for contender in arena.contenders:
+        results = contender.cost
+        if not any(result.status == "ok" for result in results):
+            reasons = [result.entry.skipped or (result.record.reason if result.record else None) for result in results]
+            reason = next((reason for reason in reasons if reason), None) or "not run yet"
+            whose.setdefault(reason, []).append(contender.name)
+    return tuple(f"Not measured: {listed(names)} ({reason})." for reason, names in whose.items())
+
+
+def _unequal(arena: Arena, rankings: Sequence[_Ranking]) -> tuple[str, ...]:
+    """Who was measured, but not in all rounds at the batch size of a ranking, or only emulates."""
+    out: dict[str, str] = {}
+    for ranking in rankings:
+        rounds = {c: c.rounds(ranking.metric, ranking.size) for c in arena.contenders}
+        most = len({number for found in rounds.values() for number in found})
+        for contender, found in rounds.items():
+            if contender.emulated:
+                out.setdefault(contender.name, "emulated precision")
+            elif most and len(found) < most and any(result.status == "ok" for result in contender.cost):
+                out.setdefault(contender.name, f"{len(found)} of {most} rounds at batch {ranking.size:,}")
+    return (f"Not ranked: {listed([f'{name} ({why})' for name, why in out.items()])}.",) if out else ()
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
