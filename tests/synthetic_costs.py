@@ -1,5 +1,6 @@
 """A suite whose costs hold everything that a report can show: anatomy, memory, precisions, batches, anchors, gaps."""
 
+import itertools
 import math
 from datetime import timedelta
 from typing import Any
@@ -92,6 +93,27 @@ def anchors(label: str, size: int, slower: float) -> list[Result]:
     values = {name: anatomy(label, size, 1 / slower)[name] for name in ("train_throughput", "infer_throughput")}
     later = {"started_at": START + timedelta(days=1), "point": {"anchor": True}}
     return costs(label, values, batch_size=size, first=3, **later)
+
+
+def checkpointed() -> list[Result]:
+    """Costs alone, without and with checkpointing, which takes speed and saves activations; no GPU for the rest."""
+    found: list[Result] = []
+    for label, speed in (("lstm", 0.99), ("transformer", 0.72)):
+        for on, size in itertools.product((False, True), SIZES):
+            varied = {"device": "cpu", "train.grad_checkpointing": on}
+            values = anatomy(label, size, speed if on else 1.0, 0.4 if on else 1.0)
+            if on:
+                wobble = 0.05 if label == "lstm" else 0.01
+                steps = (0.0, wobble, -wobble)
+                rate = throughput(label, size) * speed
+                values["train_throughput"] = [rate * (1 + by) * (1 + w) for by, w in zip(steps, WOBBLE, strict=True)]
+            name = f"{label} grad_checkpointing={on}"
+            told = {"varied": varied, "train": {"grad_checkpointing": on}}
+            found += costs(name, values, batch_size=size, **told)
+            gone = {**told, "varied": {**varied, "device": "cuda"}}
+            cuda = job(name, kind="cost", batch_size=size, device="cuda", train=told["train"])
+            found.append(result(cuda, name, skipped="this machine has no CUDA device", varied=gone["varied"]))
+    return found
 
 
 def everything() -> list[Result]:

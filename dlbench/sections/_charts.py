@@ -27,20 +27,20 @@ def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, legend: 
     }
 
 
-def colour(series: Sequence[str], shown: Sequence[str], *, legend: bool = True) -> Spec:
-    """Colour by the field `model`, out of the whole suite's series, with a legend of those shown."""
+def colour(series: Sequence[str], shown: Sequence[str], *, legend: bool = True, field: str = "model") -> Spec:
+    """Colour by a field, out of the whole suite's series, with a legend of those shown."""
     return {
-        "field": "model",
+        "field": field,
         "type": "nominal",
         "scale": {"domain": list(series)},
         "legend": _legend(shown) if legend else None,
     }
 
 
-def shape(series: Sequence[str], shown: Sequence[str], *, legend: bool = True) -> Spec:
-    """Shape by the field `model`, so that no chart depends on telling colours apart."""
+def shape(series: Sequence[str], shown: Sequence[str], *, legend: bool = True, field: str = "model") -> Spec:
+    """Shape by the same field, so that no chart depends on telling colours apart."""
     return {
-        "field": "model",
+        "field": field,
         "type": "nominal",
         "scale": {"domain": list(series)},
         "legend": _legend(shown) if legend else None,

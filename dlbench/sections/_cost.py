@@ -1,11 +1,13 @@
 """Shared parts of sections on cost: medians, their cells, words of phases, and why a figure is missing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from dlbench.analyze.compare import Ratio
 from dlbench.analyze.contenders import Arena, Contender
-from dlbench.analyze.quantities import listed
+from dlbench.analyze.quantities import listed, significant
 from dlbench.analyze.summary import MedianSummary, summarise_rounds
-from dlbench.schema.blocks import Block, Cell, Heading, Text
+from dlbench.schema.blocks import Block, Cell, Heading, Text, Tone
+from dlbench.schema.record import Result
 
 PHASES = {"train": "training", "infer": "inference", "decode": "decoding", "sample": "sampling"}
 """Prefix of a metric's name → what the phase is called in a sentence."""
@@ -50,6 +52,50 @@ def sizes_of(arena: Arena, metrics: Iterable[str]) -> list[int]:
 def headed(arenas: Sequence[Arena], arena: Arena, blocks: Sequence[Block]) -> list[Block]:
     """The blocks of an arena, under its title where the suite has several; nothing for none."""
     return [*([Heading(text=arena.title)] if blocks and len(arenas) > 1 else []), *blocks]
+
+
+def ratio_cell(ratio: Ratio | None, batch_size: int, less: bool) -> Cell:
+    """A ratio of costs: coloured where it may be told from 1, with its interval as a note.
+
+    Args:
+        less: whether less of the metric is better.
+    """
+    if ratio is None:
+        return Cell(value=None)
+    tone: Tone = "normal"
+    if ratio.told:
+        tone = "good" if (ratio.ratio < 1) == less else "error"
+    note = f"batch {batch_size}, {ratio.n} round{'s' if ratio.n > 1 else ''}"
+    if ratio.low is not None and ratio.high is not None:
+        note += f", 95 % interval {ratio.low:.3g} to {ratio.high:.3g}"
+    if ratio.floor:
+        note += f", noise floor {ratio.floor:.1%}"
+    if ratio.drifted:
+        note += "; the machine has drifted between the two"
+    return Cell(value=ratio.ratio, text=f"{significant(ratio.ratio)}×", note=note, tone=tone)
+
+
+def skipped(results: Iterable[Result], what: Callable[[Result], str | None]) -> list[Block]:
+    """One line on what could not run here, and why.
+
+    Args:
+        what: what a skipped job stands for, such as its precision; None leaves it out.
+    """
+    whose: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        name = what(result) if result.status == "skipped" else None
+        if name is not None:
+            reason = result.entry.skipped or (result.record.reason if result.record is not None else None) or ""
+            whose.setdefault((name, reason), []).append(result.entry.label)
+    if not whose:
+        return []
+    lines = [f"{name} ({_of(labels)}): {reason}" for (name, reason), labels in whose.items()]
+    return [Text(text=f"Skipped: {'; '.join(lines)}.", level="note")]
+
+
+def _of(labels: Iterable[str]) -> str:
+    unique = list(dict.fromkeys(labels))
+    return listed(unique) if len(unique) <= 4 else f"{len(unique)} models"
 
 
 def missing(contenders: Sequence[Contender], names: dict[str, str]) -> list[Block]:

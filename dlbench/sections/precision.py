@@ -1,6 +1,5 @@
 """Precisions: what was asked for, what ran, and what it costs and gains against the same model without it."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from dlbench.analyze.compare import Paired, Ratio, compare
@@ -11,6 +10,7 @@ from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Section, Table, Text, Tone
+from dlbench.schema.record import Result
 from dlbench.sections import _charts, _cost
 
 POSITION = 28
@@ -35,7 +35,7 @@ def build(results: Results) -> Section | None:
         figures = [f for phase in ("infer", "train") if (f := _figure(results, arena, phase)) is not None]
         found = [*([table] if table is not None else []), *_astray(arena), *figures]
         blocks += _cost.headed(results.arenas, arena, found)
-    blocks += _skipped(results)
+    blocks += _cost.skipped(results.compared, lambda result: _skipped(results, result))
     return Section(title="Precision", anchor="precision", blocks=tuple(blocks)) if blocks else None
 
 
@@ -84,7 +84,8 @@ def _table(results: Results, arena: Arena) -> Table | None:
     if arena.score is not None:
         columns += [_score_column(arena, contenders), _difference_column(results, arena, contenders)]
     for metric, name, less in RATIOS:
-        cells = [_ratio_cell(_ratio(results, arena, contender, metric), less) for contender in contenders]
+        ratios = [_ratio(results, arena, contender, metric) or (None, 0) for contender in contenders]
+        cells = [_cost.ratio_cell(ratio, size, less) for ratio, size in ratios]
         tooltip = "Over the same model at the suite's own precision, rounds paired by number"
         columns.append((Column(name=name, format="number", tooltip=tooltip), cells))
     ran_column = Column(name="Ran", tooltip="Dtypes of the weights of matrix operators in a forward pass")
@@ -133,23 +134,6 @@ def _signed(arena: Arena, value: float) -> str:
     return sign + difference(value, format_of(arena.score.unit if arena.score else ""))
 
 
-def _ratio_cell(found: tuple[Ratio, int] | None, less: bool) -> Cell:
-    if found is None:
-        return Cell(value=None)
-    ratio, size = found
-    tone: Tone = "normal"
-    if ratio.told:
-        tone = "good" if (ratio.ratio < 1) == less else "error"
-    note = f"batch {size}, {ratio.n} round{'s' if ratio.n > 1 else ''}"
-    if ratio.low is not None and ratio.high is not None:
-        note += f", 95 % interval {ratio.low:.3g} to {ratio.high:.3g}"
-    if ratio.floor:
-        note += f", noise floor {ratio.floor:.1%}"
-    if ratio.drifted:
-        note += "; the machine has drifted between the two"
-    return Cell(value=ratio.ratio, text=f"{significant(ratio.ratio)}×", note=note, tone=tone)
-
-
 def _astray(arena: Arena) -> list[Block]:
     """Who asked for a precision and got another, those of one story in one line."""
     whose: dict[tuple[str, str, str], list[str]] = {}
@@ -163,23 +147,10 @@ def _astray(arena: Arena) -> list[Block]:
     ]
 
 
-def _skipped(results: Results) -> list[Block]:
-    """One line on precisions that could not run here."""
-    whose: dict[tuple[str, str], list[str]] = {}
-    for result in results.compared:
-        job = result.entry.job
-        if result.status == "skipped" and job.precision != results.suite.precision:
-            reason = result.entry.skipped or (result.record.reason if result.record is not None else None) or ""
-            whose.setdefault((job.precision, reason), []).append(result.entry.label)
-    if not whose:
-        return []
-    lines = [f"{precision} ({_of(labels)}): {reason}" for (precision, reason), labels in whose.items()]
-    return [Text(text=f"Skipped: {'; '.join(lines)}.", level="note")]
-
-
-def _of(labels: Iterable[str]) -> str:
-    unique = list(dict.fromkeys(labels))
-    return listed(unique) if len(unique) <= 4 else f"{len(unique)} models"
+def _skipped(results: Results, result: Result) -> str | None:
+    """The precision of a job, where it is not the suite's own."""
+    precision = result.entry.job.precision
+    return None if precision == results.suite.precision else precision
 
 
 def _figure(results: Results, arena: Arena, phase: str) -> Figure | None:

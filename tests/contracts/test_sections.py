@@ -7,7 +7,7 @@ import pytest
 from studies import arena_results, recipe_study
 from studies import cases as searches
 from synthetic import costs, job, quality, result, suite
-from synthetic_costs import anatomy, anchors, everything, largest
+from synthetic_costs import anatomy, anchors, checkpointed, everything, largest
 from synthetic_news import news
 
 from dlbench.analyze.results import Results
@@ -32,6 +32,8 @@ def cases(folder: Path) -> dict[str, list[Result]]:
             one for lr in (0.1, 1.0, 10.0) for one in quality(f"a lr={lr}", [0.9, 0.8], varied={"train.lr": lr})
         ],
         "every cost": everything(),
+        "varied costs": checkpointed(),
+        "varied costs of one": checkpointed()[:3],
         "costs of one contender": costs("lstm", anatomy("lstm", 8), batch_size=8),
         "costs without values": costs("a", {name: ["no counter"] for name in anatomy("lstm", 8)}),
         "one round": costs("lstm", {name: values[:1] for name, values in anatomy("lstm", 8).items()}),
@@ -64,7 +66,7 @@ def test_a_section_is_built_from_anything(name: str, tmp_path: Path) -> None:
 
 
 def test_anchors_positions_and_figures_are_unique(tmp_path: Path) -> None:
-    lines = [*news(tmp_path), *everything(), result(job("x"), "x", status="failed", reason="no")]
+    lines = [*news(tmp_path), *everything(), *checkpointed(), result(job("x"), "x", status="failed", reason="no")]
     results = Results(suite(), lines, [*arena_results(2).studies, recipe_study(40, dataset="sst2")])
     modules = [Catalog().load("sections", name) for name in NAMES]
     built = [section for module in modules if (section := module.build(results)) is not None]

@@ -9,7 +9,7 @@ import pytest
 from poison import poisoned
 from studies import arena_results, recipe_results
 from synthetic import suite
-from synthetic_costs import everything
+from synthetic_costs import checkpointed, everything
 from synthetic_news import news
 
 from dlbench.analyze.results import Results
@@ -26,7 +26,7 @@ FLAGS = (
 
 @pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
-@pytest.mark.parametrize("kind", ["news", "poisoned", "search", "arena", "costs"])
+@pytest.mark.parametrize("kind", ["news", "poisoned", "search", "arena", "costs", "costs alone"])
 def test_every_chart_is_drawn(kind: str, tmp_path: Path) -> None:
     assert BROWSER is not None
     made = {
@@ -35,6 +35,7 @@ def test_every_chart_is_drawn(kind: str, tmp_path: Path) -> None:
         "search": recipe_results,
         "arena": lambda: arena_results(3),
         "costs": lambda: Results(suite(), everything()),
+        "costs alone": lambda: Results(suite(), checkpointed()),
     }
     index = build_report(made[kind](), tmp_path / "report")
     done = subprocess.run(
