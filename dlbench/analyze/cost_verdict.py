@@ -44,14 +44,16 @@ def cost_verdict(results: Results, arena: Arena) -> CostVerdict:
         return CostVerdict(f"On {arena.title}, no cost has been measured yet.", _unmeasured(arena), False)
     varied = [found for key in cost_keys(results) for found in effect_sentences(results, arena, key)]
     ranked = [_Ranking(results, arena, metric) for metric in RANKED_BY]
-    sentences = [*(sentence for sentence, _ in varied), *_ranking_sentence(arena, ranked), *_largest_sentences(arena)]
+    # Where an effect is told, ranking the same model with and without it says little unless it decides.
+    shown = [ranking for ranking in ranked if ranking.decided] if varied else ranked
+    sentences = [*(sentence for sentence, _ in varied), *_ranking_sentence(shown), *_largest_sentences(arena)]
     if not sentences:
         one = len([contender for contender in arena.contenders if contender.measured]) == 1
         sentences = [f"costs {'of one contender alone are known' if one else 'cannot be compared on equal rounds'}"]
     sentences[0] = f"On {arena.title}, {sentences[0]}"
     decided = any(told for _, told in varied) or any(ranking.decided for ranking in ranked)
     text = " ".join(f"{_capital(sentence)}." for sentence in sentences)
-    return CostVerdict(text, (*_unmeasured(arena), *_unequal(arena, ranked)), decided)
+    return CostVerdict(text, (*_unmeasured(arena), *_unequal(arena, ranked), *_unsearched(arena)), decided)
 
 
 class _Ranking:
@@ -82,7 +84,7 @@ class _Ranking:
         """Who, and what is to be said of it against the next model; None where nobody can be compared."""
         if self.best is None or not self.ratios:
             return None
-        phase = {"train": "train", "infer": "infer"}[self.metric.partition("_")[0]]
+        phase = self.metric.partition("_")[0]
         ends = "needs the least memory in training" if self.less else f"is the fastest to {phase}"
         near = [other for other, ratio in self.ratios.items() if not ratio.told]
         if not near:
@@ -123,7 +125,7 @@ def _fair(arena: Arena, metric: str) -> tuple[int, tuple[Contender, ...]]:
     return largest, ()
 
 
-def _ranking_sentence(arena: Arena, rankings: Sequence[_Ranking]) -> list[str]:
+def _ranking_sentence(rankings: Sequence[_Ranking]) -> list[str]:
     """All rankings at one batch size in one sentence: the same subject is named once."""
     clauses: dict[int, list[tuple[str, list[str]]]] = {}
     for ranking in rankings:
@@ -171,15 +173,15 @@ def _largest_sentences(arena: Arena) -> list[str]:
             continue
         batches = {contender: largest.batch or 0 for contender, largest in found.items()}
         most = max(batches.values())
-        best = [contender.name for contender, batch in batches.items() if batch == most]
-        limit = next(iter(found.values())).limit_bytes
+        best = [contender for contender, batch in batches.items() if batch == most]
+        limit = found[best[0]].limit_bytes
         within = f" within {quantity(limit, 'bytes')}" if limit else ""
-        if len(best) == len(batches):
-            sentences.append(f"the largest batch of {word}{within} is {most:,} for all")
-            continue
-        second = max(batch for batch in batches.values() if batch < most)
-        owners = listed(best) if len(best) <= MOST_NAMED else f"{len(best)} contenders"
-        sentences.append(f"the largest batch of {word}{within} is {most:,}, that of {owners}; the next is {second:,}")
+        every = " (all examples)" if any(found[one].bounded_by == "examples" for one in best) else ""
+        rest = ", for all contenders"
+        if len(best) < len(batches):
+            owners = listed([one.name for one in best]) if len(best) <= MOST_NAMED else f"{len(best)} contenders"
+            rest = f", that of {owners}; the next is {max(b for b in batches.values() if b < most):,}"
+        sentences.append(f"the largest batch of {word}{within} is {most:,}{every}{rest}")
     return sentences
 
 
@@ -192,7 +194,26 @@ def _unmeasured(arena: Arena) -> tuple[str, ...]:
             reasons = [result.entry.skipped or (result.record.reason if result.record else None) for result in results]
             reason = next((reason for reason in reasons if reason), None) or "not run yet"
             whose.setdefault(reason, []).append(contender.name)
-    return tuple(f"Not measured: {listed(names)} ({reason})." for reason, names in whose.items())
+    return tuple(f"Not measured: {_few(arena, names)} ({reason})." for reason, names in whose.items())
+
+
+def _few(arena: Arena, names: Sequence[str]) -> str:
+    return listed(list(names)) if len(names) <= MOST_NAMED else f"{len(names)} of {len(arena.contenders)} contenders"
+
+
+def _unsearched(arena: Arena) -> tuple[str, ...]:
+    """Whose search for the largest batch has not finished, where others' has."""
+    if not _searches(arena, "train") and not _searches(arena, "infer"):
+        return ()
+    names = [
+        contender.name
+        for contender in arena.contenders
+        for result in contender.cost
+        if (point := result.entry.job.cost) is not None and point.largest_batch and result.status != "ok"
+        if any(other.status == "ok" for other in contender.cost)
+    ]
+    unique = list(dict.fromkeys(names))
+    return (f"The largest batch is not known of {_few(arena, unique)}.",) if unique else ()
 
 
 def _unequal(arena: Arena, rankings: Sequence[_Ranking]) -> tuple[str, ...]:

@@ -230,7 +230,7 @@ def _largest(effect: Effect) -> Cell:
     if least and most:
         return Cell(value=None, text="all examples", note=f"both fit {ours.batch:,}, which are all there are")
     mark = "≥ " if least else "≤ " if most else ""
-    return Cell(value=ratio, text=f"{mark}{significant(ratio)}× ({note})", note=note)
+    return Cell(value=ratio, text=f"{mark}{significant(ratio)}× ({theirs.batch:,} → {ours.batch:,})", note=note)
 
 
 def _plain(text: str) -> str:

@@ -126,7 +126,7 @@ def test_checkpointing_is_told_model_by_model() -> None:
     [
         ((("memory", 100), ("memory", 250)), ", with batches of up to 250 instead of 100"),
         ((("memory", 100), ("examples", 250)), ", with batches of 250 or more instead of 100"),
-        ((("examples", 250), ("examples", 250)), "is 250 for all"),
+        ((("examples", 250), ("examples", 250)), "is 250 (all examples), for all contenders."),
     ],
 )
 def test_largest_batches_are_held_against_one_another(sizes: tuple[tuple[str, int], ...], told: str) -> None:
@@ -141,6 +141,17 @@ def test_largest_batches_are_held_against_one_another(sizes: tuple[tuple[str, in
 def test_the_largest_batch_has_an_owner() -> None:
     results = [*measured("a", 300, 1, 2), *measured("b", 100, 1, 1), searched("a", 64), searched("b", 128)]
     assert said(results).endswith("The largest batch of training within 1.00 GB is 128, that of b; the next is 64.")
+    every = said([*results[:-1], searched("b", 128, "examples")])
+    assert every.endswith("is 128 (all examples), that of b; the next is 64.")
+    failed = result(searched("c", 9).entry.job, "c", status="failed", reason="no")
+    unknown = verdicts(Results(suite(), [*results, *measured("c", 9, 1, 3), failed]))[0]
+    assert unknown.caveats == ("The largest batch is not known of c.",)
+
+
+def test_many_that_were_not_measured_are_counted() -> None:
+    gone = [result(job(name, kind="cost"), name, skipped="there is no GPU") for name in "abcde"]
+    verdict = verdicts(Results(suite(), [*measured("f", 1, 1, 1), *gone]))[0]
+    assert verdict.caveats == ("Not measured: 5 of 6 contenders (there is no GPU).",)
 
 
 def test_devices_compare_in_speed_alone() -> None:

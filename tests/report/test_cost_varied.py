@@ -101,7 +101,7 @@ def test_the_largest_batch_is_that_of_both() -> None:
     section = build(found)
     assert section is not None
     text = str(next(block for block in section.blocks if isinstance(block, Table)))
-    assert "4.00× (256 instead of 64)" in text
+    assert "4.00× (64 → 256)" in text
 
 
 def shown(results: list[Result], width: int = 200) -> str:
