@@ -186,6 +186,8 @@ def _layers(rows: Sequence[dict[str, Any]], names: Sequence[str], costs: Sequenc
     offset = {"field": "cost", "type": "nominal", "scale": {"domain": list(costs)}}
     log = _charts.spans_decades([1.0, *(row["ratio"] for row in rows)], 4.0)
     x = _charts.measure("ratio", "Ratio", "times", log=log)
+    if log:
+        x["axis"]["values"] = _ticks([1.0, *(row[end] for row in rows for end in ("low", "high"))])
     every = [measure.name for measure in MEASURES]
     hue = _charts.colour(every, costs, field="cost")
     shapes = _charts.shape(every, costs, field="cost")
@@ -215,6 +217,12 @@ def _layers(rows: Sequence[dict[str, Any]], names: Sequence[str], costs: Sequenc
             "encoding": {**place, "x": x, "shape": shapes, "tooltip": tip},
         },
     ]
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """1, 2 and 5 of every power of ten that the values reach, for a logarithmic axis on which 1 is always told."""
+    steps = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]
+    return [step for step in steps if min(values) <= step <= max(values)]
 
 
 def _largest(effect: Effect) -> Cell:
