@@ -57,7 +57,7 @@ def anatomy(label: str, size: int, speed: float = 1.0, memory: float = 1.0) -> d
         "infer_data_ms": 0.05 * step_ms,
         "infer_forward_ms": 0.27 * step_ms,
         **{f"train_{name}_bytes": value for name, value in parts.items()},
-        "train_batch_bytes": 4096.0 * size,
+        "train_temporaries_bytes": 4096.0 * size,
         "train_buffers_bytes": 0.0,
         "train_peak_memory_bytes": peak,
         "train_unattributed_bytes": peak - sum(parts.values()) - 4096 * size,
