@@ -38,6 +38,8 @@ def arrange(model: nn.Module, settings: TrainSettings, device: torch.device) -> 
     if settings.grad_checkpointing:
         recompute(model)
     if settings.compile:
+        if settings.grad_checkpointing:
+            raise Unsupported("train.compile: torch cannot compile what grad_checkpointing computes twice; leave one out")
         if hasattr(model, "turns"):
             raise Unsupported("train.compile: this model trains by turns and changes as it does; leave compile out")
         reason = why_not_compile(device)

@@ -100,6 +100,8 @@ def _measure(bench: Bench, jobdir: JobDir, costs: Costs, calibration: Mapping[st
         jobdir.tell("phase", name=f"measure {phase}")
         costs.phase = phase
         rig = PhaseRig(bench, model, phase, batches, baseline_bytes, first_s.get(phase))
+        if "train" not in phases:
+            model = rig.model  # whatever it was quantised from is needed no more, and must not count
         if phase != "model":
             _warm_up(rig)
         for name in bench.catalog.names("meters"):

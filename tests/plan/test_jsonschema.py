@@ -62,7 +62,7 @@ BAD = {
     "setting": HEAD + "models: [net]\ntrain: {epoch: 1}",
     "vary": HEAD + "models: [net]\nvary: {lr: [1]}",
     "vary value": HEAD + "models: [net]\nvary: {train.lr: [-1]}",
-    "seeds": HEAD + "models: [net]\nseeds: 0",
+    "seeds": HEAD + "models: [net]\nseeds: -1",
     "budget": HEAD + "models: [net]\nbudget: ten minutes",
     "device": HEAD + "models: [net]\ndevice: gpu",
     "format": HEAD + "models: [net]\nschema: 2",

@@ -76,6 +76,13 @@ def test_a_model_without_blocks_is_refused_in_words() -> None:
         arrange(nn.Linear(2, 2), TrainSettings(grad_checkpointing=True), CPU)
 
 
+def test_compiling_what_is_computed_twice_is_refused_in_words() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    model.blocks = nn.ModuleList(model)
+    with pytest.raises(Unsupported, match="computes twice"):
+        arrange(model, TrainSettings(grad_checkpointing=True, compile=True), CPU)
+
+
 def test_a_missing_compiler_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.delenv("CXX", raising=False)
