@@ -39,7 +39,7 @@ def arrange(model: nn.Module, settings: TrainSettings, device: torch.device) -> 
         recompute(model)
     if settings.compile:
         if settings.grad_checkpointing:
-            raise Unsupported("train.compile: torch cannot compile what grad_checkpointing computes twice; leave one out")
+            raise Unsupported("train.compile: it cannot compile what grad_checkpointing computes twice; leave one out")
         if hasattr(model, "turns"):
             raise Unsupported("train.compile: this model trains by turns and changes as it does; leave compile out")
         reason = why_not_compile(device)
