@@ -6,6 +6,7 @@ on a machine that has not drifted. Who lacks a round that others have is not ran
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dlbench.analyze.compare import Ratio
 from dlbench.analyze.contenders import Arena, Contender
@@ -21,6 +22,9 @@ from dlbench.schema.job import ModelRef
 RANKED_BY = ("train_throughput", "infer_throughput", "train_peak_memory_bytes")
 MOST_NAMED = 4
 """Names in a list, beyond which a number stands for them."""
+_FASTEST = "is the fastest "
+FEW_ROUNDS = 3
+"""Below so many rounds an interval is too wide to call anybody indistinguishable."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class _Ranking:
         if self.best is None or not self.ratios:
             return None
         phase = self.metric.partition("_")[0]
-        ends = "needs the least memory in training" if self.less else f"is the fastest to {phase}"
+        ends = "needs the least memory in training" if self.less else f"{_FASTEST}to {phase}"
         near = [other for other, ratio in self.ratios.items() if not ratio.told]
         if not near:
             second = next((c for c in self.ratios if _model(c) != _model(self.best)), next(iter(self.ratios)))
@@ -105,8 +109,9 @@ def _not_told(near: Sequence[Contender], ratios: Mapping[Contender, Ratio]) -> s
     """Why the best may not be called so: too few rounds, a drift, or no difference."""
     names = [other.name for other in near]
     who = listed(names) if len(names) <= MOST_NAMED else f"{len(names)} others"
-    if all(ratios[other].n == 1 for other in near):
-        return f"but one round cannot tell it from {who}"
+    rounds = max(ratios[other].n for other in near)
+    if rounds < FEW_ROUNDS:
+        return f"but {'one round' if rounds == 1 else f'{rounds} rounds'} cannot tell it from {who}"
     if any(ratios[other].drifted for other in near):
         return f"but cannot be told from {who}, since the machine has drifted"
     return f"but is indistinguishable from {who}"
@@ -144,9 +149,12 @@ def _ranking_sentence(rankings: Sequence[_Ranking]) -> list[str]:
 
 
 def _joined(whats: Sequence[str]) -> str:
-    """What is said of one contender, without saying `is the fastest` twice."""
-    again = [what if n == 0 else what.removeprefix("is the fastest ") for n, what in enumerate(whats)]
-    return listed(again)
+    """What is said of one contender, without saying `is the fastest` twice in a row."""
+    text = whats[0]
+    for before, what in pairwise(whats):
+        both = before.startswith(_FASTEST) and what.startswith(_FASTEST)
+        text += f" and {what.removeprefix(_FASTEST)}" if both else f"; it {what}"
+    return text
 
 
 def _faster(ratio: float, other: str) -> str:

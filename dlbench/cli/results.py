@@ -119,10 +119,23 @@ def _quality(results: "Results", arena: "Arena") -> dict[str, list[str]]:
 
 
 def _speeds(arena: "Arena", metric: str, size: int) -> list[str]:
+    """Medians over rounds; where there is none, what became of the jobs. All are empty where nobody has one."""
     from dlbench.analyze.summary import summarise_rounds
 
     found = [summarise_rounds(list(contender.rounds(metric, size).values())) for contender in arena.ordered]
-    return [f"{speed.median:,.0f}" if speed else "" for speed in found]
+    if not any(found):
+        return [""] * len(found)
+    return [
+        f"{speed.median:,.0f}" if speed else _instead(contender, size) if arena.measured_only else ""
+        for contender, speed in zip(arena.ordered, found, strict=True)
+    ]
+
+
+def _instead(contender: "Contender", size: int) -> str:
+    """`skipped`, `oom`: what became of the cost jobs at a batch size, if it is the same for all."""
+    points = [(result.entry.job.cost, result.status) for result in contender.cost]
+    statuses = {status for point, status in points if point is not None and point.batch_size == size}
+    return statuses.pop() if len(statuses) == 1 and "ok" not in statuses else ""
 
 
 def _parameters(contender: "Contender", sizes: tuple[int, ...]) -> str:

@@ -79,6 +79,8 @@ def test_neither_the_noise_floor_nor_a_drift_nor_one_round_tells() -> None:
     )
     once = said([*measured("a", 300, 1, 1, (0.0,)), *measured("b", 100, 1, 1, (0.0,))])
     assert "a was the fastest to train, but one round cannot tell it from b" in once
+    twice = said([*measured("a", 300, 5, 1, (0.0, 0.5)), *measured("b", 100, 5, 1, (0.5, 0.0))])
+    assert "a was the fastest to train, but 2 rounds cannot tell it from b; it was the fastest to infer, but" in twice
     later = {"started_at": START + timedelta(days=1)}
     drifted = [*measured("a", 300, 1, 1), *measured("b", 100, 1, 1, **later)]
     drifted += measured("a", 150, 1, 1, point={"anchor": True}, first=3, **later)

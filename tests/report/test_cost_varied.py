@@ -5,7 +5,7 @@ import re
 
 import pytest
 from rich.console import Console
-from synthetic import costs, quality, suite
+from synthetic import costs, job, quality, result, suite
 from synthetic_costs import NO_COUNTER, SIZES, anatomy, checkpointed, largest
 
 from dlbench.analyze.results import Results
@@ -118,6 +118,12 @@ def test_the_terminal_shows_speeds_instead_of_scores() -> None:
     for word in ("train/s, batch 1", "infer/s, batch 64", "train/s, batch 256", "batch sizes 1, 64, 256 of 4"):
         assert word in text
     assert "of 1" not in shown(costs("lstm", anatomy("lstm", 64)))
+
+
+def test_the_terminal_says_what_became_of_the_rest() -> None:
+    skipped = result(job("gru", kind="cost"), "gru", skipped="there is no GPU")
+    rows = [line for line in shown([*costs("lstm", anatomy("lstm", 64)), skipped]).splitlines() if "gru" in line]
+    assert [cell.strip() for cell in rows[0].strip("│").split("│")] == ["gru", "skipped", "skipped", ""]
 
 
 def test_the_terminal_cuts_no_name() -> None:
