@@ -5,8 +5,14 @@ import torch
 from dlbench.meters.memory import peak_bytes, resettable
 from dlbench.schema.metric import Metric
 
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED")
-"""What allocators of the CPU, CUDA, cuBLAS and cuDNN say."""
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "STATUS_ALLOC_FAILED",
+    "could not create a primitive",
+)
+"""What allocators of the CPU, CUDA, cuBLAS and cuDNN say, and oneDNN, whose kernels want working memory of their own."""
 
 
 def ran_out(error: BaseException) -> bool:
