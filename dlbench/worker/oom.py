@@ -12,7 +12,7 @@ OUT_OF_MEMORY = (
     "STATUS_ALLOC_FAILED",
     "could not create a primitive",
 )
-"""What allocators of the CPU, CUDA, cuBLAS and cuDNN say, and oneDNN, whose kernels want working memory of their own."""
+"""What allocators of the CPU, CUDA, cuBLAS and cuDNN say, and oneDNN, whose kernels need working memory."""
 
 
 def ran_out(error: BaseException) -> bool:
