@@ -16,6 +16,7 @@ from dlbench.schema.metric import Metric
 from dlbench.worker.build import Bench
 from dlbench.worker.derived import OF_TRAINING, unattributed, utilization
 from dlbench.worker.dtypes import Ran
+from dlbench.worker.pace import Pace
 from dlbench.worker.rig import PhaseRig, cost_batches, memory_in_use
 from dlbench.worker.watch import Observation, Watch, flags
 
@@ -92,6 +93,7 @@ def _measure(bench: Bench, jobdir: JobDir, costs: Costs, calibration: Mapping[st
         costs.metrics.append(
             Metric(name="train_throughput", value=None, unit="samples/s", better="higher", reason=reason)
         )
+    pace = Pace() if bench.device.type == "cpu" else None
     first_s = _touch(bench, batches[0], phases, costs)
     baseline_bytes = memory_in_use(bench.device)
     model = bench.model()
@@ -107,12 +109,12 @@ def _measure(bench: Bench, jobdir: JobDir, costs: Costs, calibration: Mapping[st
         for name in bench.catalog.names("meters"):
             module = bench.catalog.load("meters", name)
             if phase in module.PHASES:
-                _region(rig, name, module, jobdir, costs)
+                _region(rig, name, module, pace, jobdir, costs)
     ran = dict.fromkeys(phases, costs.ran.dtypes)
     costs.metrics += [*unattributed(costs.metrics), *utilization(costs.metrics, ran, calibration)]
 
 
-def _region(rig: PhaseRig, name: str, module: ModuleType, jobdir: JobDir, costs: Costs) -> None:
+def _region(rig: PhaseRig, name: str, module: ModuleType, pace: Pace | None, jobdir: JobDir, costs: Costs) -> None:
     """Let one meter measure, again where something disturbed it; keep the least disturbed attempt."""
     best: tuple[list[Metric], Observation] | None = None
     attempts = MOST_ATTEMPTS if module.CLOCKED and rig.phase != "model" else 1
@@ -121,7 +123,7 @@ def _region(rig: PhaseRig, name: str, module: ModuleType, jobdir: JobDir, costs:
         meter = module.build(rig)
         if meter is None:
             return
-        with Watch(rig.device) as watch:
+        with Watch(rig.device, pace) as watch:
             measured = _run(rig, meter, batches)
         assert watch.seen is not None
         if rig.phase != "model":

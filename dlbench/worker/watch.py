@@ -17,6 +17,7 @@ import psutil
 import torch
 
 from dlbench.meters import _nvml
+from dlbench.worker.pace import Pace
 
 FOREIGN_LOAD = 0.25
 """Cores kept busy by others above which a region counts as disturbed."""
@@ -29,6 +30,9 @@ SHORTEST_S = 0.1
 
 SWITCHES_PER_S = 200.0
 """Involuntary context switches a second above which something else ran on our cores, whoever it was."""
+
+SLOW = 0.85
+"""Speed of a fixed piece of work, over the best in this process, below which a region counts as disturbed."""
 
 SYSFS = Path("/sys/devices/system/cpu")
 
@@ -46,6 +50,7 @@ class Observation:
         foreign_cores: cores that other processes kept busy, on average; None in a region too short to tell.
         stolen_cores: cores that the host of a virtual machine took away, on average.
         switches_per_s: involuntary context switches of this process, per second.
+        pace: speed of a fixed piece of work before and after the region, over the best seen in this process.
         mhz: clock of the processor at the end, mean over the cores; None where the system does not tell.
         throttled: times that a processor was throttled for heat or power in the region, on the device that ran.
         gpu_mhz: clock of the GPU's multiprocessors at the end.
@@ -56,6 +61,7 @@ class Observation:
     foreign_cores: float | None
     stolen_cores: float | None
     switches_per_s: float | None
+    pace: float | None = None
     mhz: float | None = None
     throttled: int | None = None
     gpu_mhz: int | None = None
@@ -71,6 +77,8 @@ class Observation:
             found.append("other work pushed this process off its cores")
         if (self.stolen_cores or 0.0) > STOLEN:
             found.append("the host took processor time away")
+        if not found and self.pace is not None and self.pace < SLOW:
+            found.append("the processor was slower than at other times (nothing that the system counts)")
         if self.throttled:
             found.append("the device was throttled")
         if self.foreign_gpu_processes:
@@ -81,6 +89,7 @@ class Observation:
     def severity(self) -> float:
         """How much was taken from the region, to choose the least disturbed of several; 0 for a quiet one."""
         taken = (self.foreign_cores or 0.0) + (self.stolen_cores or 0.0) + (self.switches_per_s or 0.0) / 1000
+        taken += 1.0 - (1.0 if self.pace is None else self.pace)
         return taken + (self.throttled or 0) + (self.foreign_gpu_processes or 0)
 
     def as_json(self) -> dict[str, Any]:
@@ -93,19 +102,23 @@ class Watch:
 
     Args:
         device: where the region's work runs.
+        pace: is asked before and after; None: nobody knows how fast the processor could be.
     """
 
-    def __init__(self, device: torch.device | None = None) -> None:
+    def __init__(self, device: torch.device | None = None, pace: Pace | None = None) -> None:
+        self._pace = pace
         self._gpu = device if device is not None and device.type == "cuda" else None
         self.seen: Observation | None = None
 
     def __enter__(self) -> "Watch":
         self._throttled = _throttle_count()
+        self._began_at = self._pace.probe() if self._pace is not None else None
         self._before = _counters()
         return self
 
     def __exit__(self, *exc: object) -> None:
         after = _counters()
+        pace = None if self._pace is None or self._began_at is None else (self._began_at + self._pace.probe()) / 2
         spent = {key: after[key] - self._before[key] for key in after}
         seconds = spent["wall"]
         long_enough = seconds >= SHORTEST_S
@@ -118,6 +131,7 @@ class Watch:
             foreign_cores=max(0.0, (spent["busy"] - spent["own"]) / seconds) if long_enough else None,
             stolen_cores=spent["steal"] / seconds if long_enough else None,
             switches_per_s=spent["switches"] / seconds if long_enough else None,
+            pace=pace,
             mhz=_mhz(),
             **gpu,
         )

@@ -28,7 +28,7 @@ from dlbench.worker.lock import lock_dir
 
 NAMES = ("train_throughput", "infer_throughput", "infer_latency_p50_ms")
 ROUNDS = 10
-"""Of each A/A comparison, even and odd ones together twice as many: ten pairs."""
+"""Of each comparison: five even against five odd ones."""
 
 
 def job(number: int, limit_s: float) -> Job:
@@ -95,7 +95,7 @@ def aa(comparisons: int) -> None:
     disturbed = 0
     for number in range(comparisons):
         with tempfile.TemporaryDirectory() as folder:
-            records = list(rounds(2 * ROUNDS, 0.15, Path(folder)))
+            records = list(rounds(ROUNDS, 0.15, Path(folder)))
         disturbed += sum(bool(record.flags) for record in records)
         for name in NAMES:
             even, odd = ({k: value(r, name) for k, r in enumerate(records[first::2])} for first in (0, 1))
@@ -104,7 +104,7 @@ def aa(comparisons: int) -> None:
             same[name].append(not ratio.clear)
         if (number + 1) % 10 == 0 or number + 1 == comparisons:
             told = ", ".join(f"{name} {sum(found)}" for name, found in same.items())
-            rounds_made = (number + 1) * 2 * ROUNDS
+            rounds_made = (number + 1) * ROUNDS
             print(
                 f"indistinguishable in so many of {number + 1}: {told} ({disturbed} of {rounds_made} rounds disturbed)"
             )
