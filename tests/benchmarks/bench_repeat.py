@@ -38,7 +38,11 @@ def job(number: int, limit_s: float) -> Job:
         kind="cost",
         task=TaskRef(name="text_classification"),
         dataset=DatasetRef(
-            name="temporal_order", params={"length": 30}, digest="sha256:benchmark", source="built-in", official=True
+            name="temporal_order",
+            params={"length": 30, "train_size": 640, "val_size": 64, "test_size": 64},
+            digest="sha256:benchmark",
+            source="built-in",
+            official=True,
         ),
         model=ModelRef(name="transformer"),
         train=TrainSettings(batch_size=64),
