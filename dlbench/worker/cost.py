@@ -136,7 +136,7 @@ def _region(rig: PhaseRig, name: str, module: ModuleType, pace: Pace | None, job
             break
     assert best is not None
     metrics, seen = best
-    if attempts > 1:
+    if attempts > 1 and any(metric.value is not None for metric in metrics):
         costs.observed.append((f"{rig.phase} {name.replace('_', ' ')}", seen))
     costs.metrics += [_named(metric, rig.phase, seen if attempts > 1 else None) for metric in metrics]
 

@@ -47,7 +47,8 @@ class Observation:
 
     Attributes:
         seconds: length of the region.
-        foreign_cores: cores that other processes kept busy, on average; None in a region too short to tell.
+        foreign_cores: cores that other processes kept busy, on average; None, as for the three below, in a region too
+            short to tell.
         stolen_cores: cores that the host of a virtual machine took away, on average.
         switches_per_s: involuntary context switches of this process, per second.
         pace: speed of a fixed piece of work before and after the region, over the best seen in this process.
@@ -131,7 +132,7 @@ class Watch:
             foreign_cores=max(0.0, (spent["busy"] - spent["own"]) / seconds) if long_enough else None,
             stolen_cores=spent["steal"] / seconds if long_enough else None,
             switches_per_s=spent["switches"] / seconds if long_enough else None,
-            pace=pace,
+            pace=pace if long_enough else None,
             mhz=_mhz(),
             **gpu,
         )
