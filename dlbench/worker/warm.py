@@ -43,6 +43,9 @@ spinning keeps the very thread from its core that is waited for. `tests/benchmar
 NO_CUDA = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """Asking torch whether there is a GPU must not start CUDA here: it would be dead in every child."""
 
+QUIET_PROFILER = {"KINETO_LOG_LEVEL": "5"}
+"""It would tell the log of every start and stop."""
+
 SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1"}
 """numpy would start threads when it is imported, and only the forking thread lives on in a child."""
 
@@ -365,7 +368,7 @@ def main(argument: str) -> None:
     options = json.loads(argument)
     lifeline = options["lifeline"]
     os.set_inheritable(lifeline, False)
-    os.environ.update(WAITING | NO_CUDA | SINGLE_THREADED)
+    os.environ.update(WAITING | NO_CUDA | QUIET_PROFILER | SINGLE_THREADED)
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever a module prints must not be taken for an answer
     with holding_on(lifeline):

@@ -108,10 +108,8 @@ def aa(comparisons: int) -> None:
             same[name].append(not ratio.clear)
         if (number + 1) % 10 == 0 or number + 1 == comparisons:
             told = ", ".join(f"{name} {sum(found)}" for name, found in same.items())
-            rounds_made = (number + 1) * ROUNDS
-            print(
-                f"indistinguishable in so many of {number + 1}: {told} ({disturbed} of {rounds_made} rounds disturbed)"
-            )
+            made = (number + 1) * ROUNDS
+            print(f"indistinguishable of {number + 1}: {told}; {disturbed} of {made} rounds disturbed", flush=True)
 
 
 @contextmanager
