@@ -26,7 +26,7 @@ CALIBRATION: dict[str, Any] = {
     "rates": {"float32": {"flops_per_s": 2.1e11}, "bfloat16": {"flops_per_s": None, "reason": "no instructions"}},
     "copy_bytes_per_s": 2.4e10,
     "overhead": {"ratio": 0.983},
-    "noise": {"floor": {"train_throughput": 0.03, "infer_throughput": 0.03, "infer_latency_p50_ms": 0.06}},
+    "noise": {"metrics": {"train_throughput": 0.03, "infer_throughput": 0.03, "infer_latency_p50_ms": 0.06}},
 }
 WOBBLE = (0.0, 0.01, -0.01)
 NO_COUNTER = "this CPU has no readable energy counter"

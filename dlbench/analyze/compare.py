@@ -159,8 +159,8 @@ def _sd(differences: NDArray[np.float64], scale: float) -> float | None:
     return sd if sd > _ROUNDING * scale else 0.0
 
 
-def _margin(sd: float, n: int) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * sd / math.sqrt(n)
+def _margin(sd: float, n: int, among: int = 1) -> float:
+    return float(stats.t.ppf(1 - (1 - LEVEL) / (2 * among), n - 1)) * sd / math.sqrt(n)
 
 
 def _p_value(mean: float, sd: float, n: int) -> float:
@@ -227,8 +227,12 @@ class Ratio:
         return self.clear and self.large
 
 
-def compare_cost(values: Mapping[int, float], others: Mapping[int, float]) -> Ratio | None:
-    """Ratio of two costs, rounds paired by number; None without a common round of positive values."""
+def compare_cost(values: Mapping[int, float], others: Mapping[int, float], *, among: int = 1) -> Ratio | None:
+    """Ratio of two costs, rounds paired by number; None without a common round of positive values.
+
+    Args:
+        among: so many ratios are looked at together; the intervals of all hold at once (Bonferroni).
+    """
     pairs = [key for key in sorted(values.keys() & others.keys()) if values[key] > 0 and others[key] > 0]
     if not pairs:
         return None
@@ -236,5 +240,5 @@ def compare_cost(values: Mapping[int, float], others: Mapping[int, float]) -> Ra
     mean, n = float(logs.mean()), len(pairs)
     if n == 1:
         return Ratio(1, math.exp(mean), None, None)
-    margin = _margin(float(logs.std(ddof=1)), n)
+    margin = _margin(float(logs.std(ddof=1)), n, among)
     return Ratio(n, math.exp(mean), math.exp(mean - margin), math.exp(mean + margin))

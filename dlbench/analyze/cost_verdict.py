@@ -71,7 +71,7 @@ class _Ranking:
         self.ratios: dict[Contender, Ratio] = {}
         for other in order[1:]:
             assert self.best is not None
-            ratio = results.cost_ratio(self.best, other, metric, self.size)
+            ratio = results.cost_ratio(self.best, other, metric, self.size, among=len(order) - 1)
             if ratio is not None:
                 self.ratios[other] = ratio
 
@@ -121,7 +121,10 @@ def _fair(arena: Arena, metric: str) -> tuple[int, tuple[Contender, ...]]:
     """The largest batch size at which at least two contenders have every round that anyone has, and those."""
     largest = 0
     for size in reversed(arena.batch_sizes):
-        rounds = {c: c.rounds(metric, size) for c in arena.contenders if not c.emulated}
+        compared = [contender for contender in arena.contenders if not contender.emulated]
+        if metric.endswith("_bytes") and len({contender.device for contender in compared}) > 1:
+            return 0, ()  # memory is measured differently on each device
+        rounds = {c: c.rounds(metric, size) for c in compared}
         everything = {number for found in rounds.values() for number in found}
         fair = tuple(c for c, found in rounds.items() if found and found.keys() == everything)
         largest = largest or (size if everything else 0)

@@ -27,7 +27,7 @@ def noise_floors(records: Iterable[Record]) -> dict[str, float]:
     floors: dict[str, float] = {}
     for record in records:
         noise = calibration(record).get("noise")
-        of = noise.get("floor") if isinstance(noise, dict) and not noise.get("flags") else None
+        of = noise.get("metrics") if isinstance(noise, dict) and not noise.get("flags") else None
         for name, value in of.items() if isinstance(of, dict) else ():
             if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
                 floors[name] = max(floors.get(name, 0.0), float(value))

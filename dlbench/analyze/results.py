@@ -22,6 +22,9 @@ from dlbench.schema.record import Result
 from dlbench.schema.study import Study
 from dlbench.schema.suite import Suite
 
+LEAST_MEMORY = 0.01
+"""Difference of two memories, as a fraction, below which nobody is said to need less: peaks often repeat exactly."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -146,17 +149,23 @@ class Results:
         """What anchors say of the machine since contenders were first measured."""
         return drifts(self.arenas, self.noise_floors)
 
-    def cost_ratio(self, contender: Contender, other: Contender, metric: str, batch_size: int) -> Ratio | None:
+    def cost_ratio(
+        self, contender: Contender, other: Contender, metric: str, batch_size: int, *, among: int = 1
+    ) -> Ratio | None:
         """A cost of one over that of another at a batch size; None without a common round.
 
         Whether that may be told (`Ratio.told`) depends on its interval, the noise floor and the machine's drift.
+
+        Args:
+            among: so many ratios are looked at together, as where the best is named.
         """
-        ratio = compare_cost(contender.rounds(metric, batch_size), other.rounds(metric, batch_size))
+        ratio = compare_cost(contender.rounds(metric, batch_size), other.rounds(metric, batch_size), among=among)
         if ratio is None:
             return None
         # Drift is of speeds: what a model needs of memory does not depend on how busy a machine is.
         drifted = not metric.endswith("_bytes") and any(drift.separates(contender, other) for drift in self.drifts)
-        return replace(ratio, floor=self.noise_floors.get(metric, 0.0), drifted=drifted)
+        usual = LEAST_MEMORY if metric.endswith("_bytes") else 0.0
+        return replace(ratio, floor=self.noise_floors.get(metric, usual), drifted=drifted)
 
     def curve(self, result: Result) -> pd.DataFrame | None:
         """Learning curve of a train job: a row for each validation; None if it left none or it cannot be read."""

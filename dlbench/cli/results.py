@@ -134,7 +134,8 @@ def _speeds(arena: "Arena", metric: str, size: int) -> list[str]:
 def _instead(contender: "Contender", size: int) -> str:
     """`skipped`, `oom`: what became of the cost jobs at a batch size, if it is the same for all."""
     points = [(result.entry.job.cost, result.status) for result in contender.cost]
-    statuses = {status for point, status in points if point is not None and point.batch_size == size}
+    rounds = [(p, status) for p, status in points if p is not None and not p.anchor and not p.largest_batch]
+    statuses = {status for point, status in rounds if point.batch_size == size}
     return statuses.pop() if len(statuses) == 1 and "ok" not in statuses else ""
 
 

@@ -113,20 +113,20 @@ class CostGrid:
         self.settings = settings
         self.machine = resolver.here["machine"]
         self.torch = resolver.here["versions"]["torch"]
-        self.meters = resolver.meter_revisions(settings.phases)
-        self.limits: dict[str, Json] = settings.model_dump(exclude_defaults=True, include={"limit_s", "memory_gib"})
+        self.kernels: dict[str, Json] = {"torchao": resolver.here["versions"].get("torchao")}
+        limits: dict[str, Json] = settings.model_dump(exclude_defaults=True, include={"limit_s", "memory_gib"})
+        self.memory: dict[str, Json] = {key: limits.pop(key) for key in ("memory_gib",) if key in limits}
+        self.timing: dict[str, Json] = {"meters": resolver.meter_revisions(settings.phases), **limits}
         self.threads = settings.threads or int(self.machine["cores"])
 
     def entries(self, contenders: Sequence[Contender], earlier: Sequence[Entry], know: Know) -> list[Entry]:
         """Rounds of all contenders, interleaved, with the anchors of this plan and of earlier ones in their rounds."""
         sizes = self.settings.batch_sizes
-        anchor = self._anchor(contenders, know)
+        anchors = self._anchors(contenders, know)
         entries: list[Entry] = []
         for n in range(self.settings.rounds):
             entries += [self.entry(c, size, n) for size in sizes for c in contenders]
-            if anchor is not None:
-                contender, first = anchor
-                entries += [self.entry(contender, size, first + n, anchor=True) for size in sizes]
+            entries += [self.entry(c, size, first + n, anchor=True) for c, first in anchors for size in sizes]
         entries += self._searches(contenders)
         there = {entry.job.id for entry in entries}
         return entries + [entry for entry in self._kept(contenders, earlier) if entry.job.id not in there]
@@ -142,33 +142,46 @@ class CostGrid:
                 kept += [entry for entry in again if entry.job.id == old.job.id]
         return kept
 
-    def _anchor(self, contenders: Sequence[Contender], know: Know) -> tuple[Contender, int] | None:
-        """A cached contender and its first unused round, when others join that will be measured for the first time.
+    def _anchors(self, contenders: Sequence[Contender], know: Know) -> list[tuple[Contender, int]]:
+        """A cached contender of each device and its first unused round, where others join for the first time.
 
         Measured again beside them, it shows drift between then and now.
         """
         sizes = self.settings.batch_sizes
         rounds = [(size, n) for n in range(self.settings.rounds) for size in sizes]
-        states = {
-            number: [know(self.entry(c, size, n).job.id) for size, n in rounds]
-            for number, c in enumerate(contenders)
-            if c.skipped is None
-        }
-        joins = any("done" not in found and "open" in found for found in states.values())
-        cached = [number for number, found in states.items() if set(found) == {"done"}]
-        if not joins or not cached:
-            return None
-        anchor, first = contenders[cached[0]], self.settings.rounds
-        while know(self.entry(anchor, sizes[0], first, anchor=True).job.id) == "done":
-            first += self.settings.rounds
-        return anchor, first
+        cached: dict[str, Contender] = {}
+        joins: set[str] = set()
+        for contender in contenders:
+            found = {know(self.entry(contender, size, n).job.id) for size, n in rounds if contender.skipped is None}
+            if found == {"done"}:
+                cached.setdefault(contender.device, contender)
+            elif "done" not in found and "open" in found:
+                joins.add(contender.device)
+        return [(c, self._unused(c, know)) for device, c in cached.items() if device in joins]
+
+    def _unused(self, contender: Contender, know: Know) -> int:
+        """The first of as many rounds as there are, none of which is an anchor yet."""
+        count = self.settings.rounds
+        first = count
+        while any(
+            know(self.entry(contender, size, first + n, anchor=True).job.id) == "done"
+            for size in self.settings.batch_sizes
+            for n in range(count)
+        ):
+            first += count
+        return first
 
     def _searches(self, contenders: Sequence[Contender]) -> list[Entry]:
         """For each contender and phase, the search for the largest batch that fits, if the suite asks for it."""
         if not self.settings.largest_batch:
             return []
         first = max(self.settings.batch_sizes)
-        return [self.entry(c, first, 0, largest=phase) for c in contenders for phase in self.settings.phases]
+        return [
+            self.entry(contender, first, 0, largest=phase)
+            for contender in contenders
+            for phase in self.settings.phases
+            if (contender.precision, phase) != ("int8", "train")  # such a model is trained in fp32
+        ]
 
     def entry(
         self, contender: Contender, batch_size: int, round: int, *, anchor: bool = False, largest: Phase | None = None
@@ -190,11 +203,12 @@ class CostGrid:
             batch_size=batch_size,
             phases=sorted(phases),
             round=round,
-            **self.limits,
-            **({"largest_batch": True} if largest else {}),
             hardware=identity.hardware(self.machine, contender.device),
             torch=self.torch,
-            meters=self.meters,
+            **(self.kernels if contender.precision.startswith("fp8") else {}),
+            **self.memory,
+            **({"largest_batch": True} if largest else self.timing),
+            **({"anchor": True} if anchor else {}),
         )
         job = Job(
             id=job_id,

@@ -10,6 +10,10 @@ from dlbench.schema.job import Entry, Job, Work
 Check = Callable[[list[dict[str, Json]]], list[dict[str, Json]]]
 
 
+ARRANGED = {"channels_last", "grad_checkpointing", "compile"}
+"""Training settings that a model, or the machine, may refuse when it is built."""
+
+
 class Finding(Value):
     """What is known of one configuration.
 
@@ -76,5 +80,6 @@ def _finding(group: list[Entry], answer: dict[str, Json]) -> Finding:
 
 
 def _configuration(job: Job) -> str:
-    parts = [job.task.model_dump(), job.dataset.model_dump(), job.model.model_dump(), job.precision, job.device]
+    train = job.train.model_dump(include=ARRANGED)
+    parts = [job.task.model_dump(), job.dataset.model_dump(), job.model.model_dump(), train, job.precision, job.device]
     return json.dumps(parts, sort_keys=True, default=str)

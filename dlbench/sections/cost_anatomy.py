@@ -48,8 +48,8 @@ STEP = Anatomy(
         "optimizer_ms": "optimiser",
     },
     whole="whole step",
-    caption="Parts are timed one by one, with the device brought to a stop between them. The upright mark is the whole "
-    "step as throughput knows it, without such stops: parts that reach beyond it overlap, or cost less, without them.",
+    caption="Parts are timed within single steps, each of which ends with the device brought to a stop. The upright "
+    "mark is the whole step as throughput knows it, without such stops: parts that reach beyond it overlap then.",
     more={
         "first_step_ms": Column(name="first step", format="milliseconds", tooltip="The very first, with all set-up"),
         "compile_s": Column(name="compile", format="seconds", tooltip="Time that torch.compile takes"),

@@ -55,6 +55,8 @@ def _ceilings(found: Mapping[str, Json]) -> KeyValues:
     """What a calibration found, as far as it is there."""
     rates = found.get("rates")
     items = [("Calibrated", str(found.get("measured_at", "")))]
+    if flags := found.get("flags"):
+        items.append(("Disturbed", "; ".join(map(str, flags)) if isinstance(flags, list) else str(flags)))
     for dtype, rate in rates.items() if isinstance(rates, dict) else ():
         flops = rate.get("flops_per_s") if isinstance(rate, dict) else None
         emulated = " (emulated)" if isinstance(rate, dict) and rate.get("emulated") else ""
@@ -66,7 +68,8 @@ def _ceilings(found: Mapping[str, Json]) -> KeyValues:
     overhead = found.get("overhead")
     if isinstance(overhead, dict) and isinstance(ratio := overhead.get("ratio"), int | float):
         items.append(("Speed of dlbench's loop against a bare one", quantity(ratio, "fraction")))
-    return KeyValues(items=tuple(items), caption="What the machine can do at best, by dlbench calibrate")
+    where = f"{found.get('device', 'the machine')} with {found.get('threads', '?')} threads"
+    return KeyValues(items=tuple(items), caption=f"What {where} can do at best, by dlbench calibrate")
 
 
 def _distinct(records: Iterable[Record], part: Callable[[Record], Mapping[str, Json]]) -> list[dict[str, Json]]:

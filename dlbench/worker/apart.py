@@ -7,7 +7,15 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from dlbench.errors import Unsupported
 from dlbench.worker.lifeline import die_with
+
+_used: list[bool] = []
+
+
+def mark_used() -> None:
+    """This process runs operators from now on: its threads, and CUDA, would be dead in a fork of it."""
+    _used.append(True)
 
 
 def in_child(function: Callable[[], Any]) -> tuple[Any, int]:
@@ -16,7 +24,12 @@ def in_child(function: Callable[[], Any]) -> tuple[Any, int]:
     Returns:
         The answer, None where the child ended without one, and the exit code, or minus the number of a signal. What the
         function raises goes to standard error, and the code is 1.
+
+    Raises:
+        Unsupported: this process has run operators.
     """
+    if _used:
+        raise Unsupported("the search for the largest batch forks a process for each trial, which needs executor local")
     pipe, out = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -10,6 +10,7 @@ from dlbench.contracts import ModelModule, Task, TaskModule
 from dlbench.errors import Unsupported
 from dlbench.schema.job import Job, Work
 from dlbench.worker.allocator import keep_freed_memory
+from dlbench.worker.apart import mark_used
 from dlbench.worker.arrange import arrange
 from dlbench.worker.data import BoundDataset
 from dlbench.worker.memory_limit import limit_memory
@@ -84,6 +85,7 @@ def build_task(catalog: Catalog, job: Job, work: Work) -> Task:
 def set_up(work: Work) -> Bench:
     """Threads, device, precision, determinism, seeds, data, task."""
     job = work.job
+    mark_used()
     set_threads(job.threads)
     keep_freed_memory()
     device = pick_device(job.device)

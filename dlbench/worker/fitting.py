@@ -5,7 +5,9 @@ no operator and never touches CUDA: the trials do, after they have been forked.
 """
 
 import itertools
+import resource
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,12 +33,15 @@ STEPS = 2
 OUT_OF_THE_SYSTEM = (-signal.SIGKILL, -signal.SIGBUS)
 """How the system ends a process that it has no memory for."""
 
+RUSAGE_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+"""Of `ru_maxrss`, getrusage(2)."""
+
 Fits = Callable[[int], int | None]
 """Batch size → peak in bytes; None: it does not fit."""
 
 
 class Stopped(Exception):
-    """The search was told to stop; what it has tried stands."""
+    """The search was told to stop."""
 
 
 @dataclass
@@ -90,6 +95,7 @@ def find(todo: Work, jobdir: JobDir, phase: str, failed: int | None = None) -> M
 
     Raises:
         Unsupported: the job cannot be done at any batch size, for the trial's own reason.
+        Stopped: before the search was through.
     """
     search = Search({} if failed is None else {failed: None})
     known: dict[str, Any] = {}
@@ -109,12 +115,7 @@ def find(todo: Work, jobdir: JobDir, phase: str, failed: int | None = None) -> M
         known.update({key: value for key, value in (answer or {}).items() if key != "peak_bytes"})
         return None if answer is None else answer["peak_bytes"]
 
-    first = todo.job.train.batch_size
-    try:
-        examples = failed or _examples(todo)
-        search.run(fits, first, max(1, examples))
-    except Stopped:
-        known["stopped"] = True
+    search.run(fits, todo.job.train.batch_size, max(1, failed or _examples(todo)))
     bounded_by = "examples" if search.smallest_failed is None else "memory"
     tried = [[size, search.tried[size]] for size in sorted(search.tried)]
     return Metric(
@@ -144,6 +145,8 @@ def _trial(todo: Work, phase: str, size: int) -> dict[str, Any]:
         bench = set_up(todo.model_copy(update={"job": job}))
         limit = bench.limit_bytes
         batches = cost_batches(bench, size, most=1)
+        smallest = cost_batches(bench, 1, most=1)
+        PhaseRig(bench, bench.model(), phase, smallest, 0).step(smallest[0])  # kernels set themselves up once
         baseline_bytes = memory_in_use(bench.device)
         reset_peak(bench.device)
         rig = PhaseRig(bench, bench.model(), phase, batches, baseline_bytes)
@@ -156,7 +159,10 @@ def _trial(todo: Work, phase: str, size: int) -> dict[str, Any]:
         if not ran_out(error):
             raise
         return {"peak_bytes": None, "limit_bytes": limit}
-    return {"peak_bytes": (peak_bytes(bench.device) or 0) - baseline_bytes, "limit_bytes": limit}
+    peak = peak_bytes(bench.device)
+    if peak is None:  # nobody can reset it: of this process, which did nothing else, it is the largest ever
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RUSAGE_UNIT_BYTES
+    return {"peak_bytes": max(0, peak - baseline_bytes), "limit_bytes": limit}
 
 
 def follow_up(folder: Path) -> None:
@@ -170,8 +176,13 @@ def follow_up(folder: Path) -> None:
         return
     size = todo.job.cost.batch_size if todo.job.cost is not None else todo.job.train.batch_size
     phase = next((m.name.removesuffix("_peak_memory_bytes") for m in reversed(record.metrics) if _reached(m)), "train")
-    with machine_lock(todo.lock_dir, exclusive=True, on_wait=lambda: jobdir.tell("phase", name="wait")):
-        found = find(todo, jobdir, phase, failed=size)
+    if jobdir.asked_to_stop():
+        return
+    try:
+        with machine_lock(todo.lock_dir, exclusive=True, on_wait=lambda: jobdir.tell("phase", name="wait")):
+            found = find(todo, jobdir, phase, failed=size)
+    except (Stopped, Unsupported):  # then the record says what it did
+        return
     advice = f"; the largest batch that fits is {found.value:g}" if found.value else f"; {found.reason}"
     reason = (record.reason or "").replace("; try a smaller batch_size", advice)
     jobdir.write_record(record.model_copy(update={"metrics": (*record.metrics, found), "reason": reason}))

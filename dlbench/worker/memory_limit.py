@@ -1,11 +1,13 @@
-"""How much memory a job may take: it is refused more, instead of being killed together with its neighbours.
+"""How much memory a job may take: it is refused more, instead of being killed, perhaps with its neighbours.
 
-On the CPU the limit is one on the process's data (`RLIMIT_DATA`), so that an allocation that cannot be served fails and
-can be told of. Without one, Linux promises more than it has, and kills whom it likes when the promise falls due.
+Each may take what is free when it starts; several that start together can still take too much between them. On the CPU
+the limit is one on the process's data (`RLIMIT_DATA`), so that an allocation that cannot be served fails and can be
+told of. Without one, Linux promises more than it has, and kills whom it likes when the promise falls due.
 """
 
 import resource
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +18,10 @@ RESERVE_BYTES = 2**28
 """Left to the rest of the machine."""
 
 CGROUP = Path("/sys/fs/cgroup")
+GROUPS = Path("/proc/self/cgroup")
+FILES = {"": ("memory.max", "memory.current"), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes")}
+"""Controllers (none: version 2 of control groups) → files of the limit and of what is used."""
+
 STATUS = Path("/proc/self/status")
 
 
@@ -29,8 +35,7 @@ def limit_memory(device: torch.device, gib: float | None) -> int | None:
     wanted = None if gib is None else int(gib * 2**30)
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
-        if wanted is not None:
-            torch.cuda.set_per_process_memory_fraction(min(1.0, wanted / total), device)
+        torch.cuda.set_per_process_memory_fraction(min(1.0, (wanted or total) / total), device)
         return min(free, wanted or free)
     if sys.platform != "linux":
         return None
@@ -49,13 +54,26 @@ def lift_limit() -> None:
 
 
 def available_bytes() -> int:
-    """Memory that a process can still get here: what the system has free, and what its control group allows."""
-    free = psutil.virtual_memory().available
-    with suppress(OSError, ValueError):  # no control groups, or no limit ("max")
-        group = CGROUP / Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2].lstrip("/")
-        used = int((group / "memory.current").read_text())
-        free = min(free, int((group / "memory.max").read_text()) - used)
-    return max(0, int(free) - RESERVE_BYTES)
+    """Memory that a process can still get here: what the system has free, and what its control groups allow."""
+    return max(0, min([psutil.virtual_memory().available, *_left_in_groups()]) - RESERVE_BYTES)
+
+
+def _left_in_groups() -> Iterator[int]:
+    """What is left in each control group of this process that has a limit; what files are cached can be given back."""
+    with suppress(OSError):
+        for line in GROUPS.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers in ("", "memory"):
+                base = CGROUP / controllers
+                limit, used = FILES[controllers]
+                group = base / path.lstrip("/")
+                for folder in (group, *group.parents):
+                    with suppress(OSError, ValueError):  # no limit here ("max"), or not shown to us
+                        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                        cached = int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0))
+                        yield int((folder / limit).read_text()) - int((folder / used).read_text()) + cached
+                    if folder == base:
+                        break
 
 
 def _data_bytes() -> int:

@@ -10,16 +10,20 @@ OUT_OF_MEMORY = (
     "not enough memory",
     "out of memory",
     "STATUS_ALLOC_FAILED",
+    "bad_alloc",
     "could not create a primitive",
 )
 """What allocators of the CPU, CUDA, cuBLAS and cuDNN say, and oneDNN, whose kernels need working memory."""
+
+NO_SUCH_KERNEL = "primitive descriptor"
+"""In what oneDNN says where it has no kernel for a dtype or a shape."""
 
 
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that there was not enough memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return any(words in str(error) for words in OUT_OF_MEMORY)
+    return any(words in str(error) for words in OUT_OF_MEMORY) and NO_SUCH_KERNEL not in str(error)
 
 
 def reason_of(error: BaseException) -> str:

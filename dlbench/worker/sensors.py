@@ -40,6 +40,7 @@ def sensors(devices: list[str]) -> dict[str, Any]:
     now: dict[str, Any] = {"swap_bytes": psutil.swap_memory().used, "available_bytes": available_bytes()}
     for name in devices:
         device = torch.device(name)
+        torch.zeros(1, device=device)  # only then is this process one of those that the driver names
         with Watch(device) as watch:
             time.sleep(LOOK_S)
         assert watch.seen is not None

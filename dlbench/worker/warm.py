@@ -83,11 +83,13 @@ class Child:
         pipe: where its answer comes from.
         channel: where a working child asks whether to go on.
         environment: of a child that works a folder, and that another may have to follow up.
+        killed: somebody wanted it to end.
     """
 
     pid: int
     folder: str | None = None
     environment: dict[str, str] | None = None
+    killed: bool = False
     number: int | None = None
     pipe: int | None = None
     channel: socket.socket | None = None
@@ -236,6 +238,7 @@ class Warm:
     def _kill(self, folder: str) -> None:
         for child in self._children.values():
             if child.folder == folder:
+                child.killed = True
                 _kill_group(child.pid)
 
     def _ask(self, what: str, number: int, asked: Any) -> None:
@@ -315,14 +318,22 @@ class Warm:
             how = ending(os.waitstatus_to_exitcode(status))
             if child.folder is not None:
                 self._hang_up(child)
-                if child.environment is not None and os.waitstatus_to_exitcode(status) == FOLLOW_UP:
-                    self._work(child.folder, child.environment, asks=False, function="follow_up")
-                else:
+                if not self._followed_up(child, os.waitstatus_to_exitcode(status)):
                     self._answer({"ended": child.folder, "how": how})
             else:
                 while child.pipe is not None:
                     self._listen(child)
                 self._answer(_last_words(child, how))
+
+    def _followed_up(self, child: Child, code: int) -> bool:
+        """Whether a second child goes on with the folder of one that has ended."""
+        if code != FOLLOW_UP or child.environment is None or child.folder is None or child.killed:
+            return False
+        try:
+            self._work(child.folder, child.environment, asks=False, function="follow_up")
+        except OSError:  # there is no memory for it either; the first one's record stands
+            return False
+        return True
 
 
 def _last_words(child: Child, how: str) -> dict[str, Any]:

@@ -67,12 +67,15 @@ def work(folder: Path) -> int:
     with machine_lock(todo.lock_dir, exclusive=todo.job.exclusive, on_wait=lambda: jobdir.tell("phase", name="wait")):
         started_at, began = datetime.now(UTC), time.perf_counter()
         findings = Findings()
-        with _nondeterminism(findings.flags):
-            _do(todo, jobdir, findings)
+        try:
+            with _nondeterminism(findings.flags):
+                _do(todo, jobdir, findings)
+        finally:
+            lift_limit()
         duration_s = time.perf_counter() - began
-    lift_limit()
     jobdir.write_record(_record(todo, jobdir, findings, started_at, duration_s))
-    return FOLLOW_UP if findings.status == "oom" else 0
+    first = todo.job.cost is None or todo.job.cost.round == 0  # later rounds would find the same
+    return FOLLOW_UP if findings.status == "oom" and first else 0
 
 
 def _do(todo: Work, jobdir: JobDir, findings: Findings) -> None:
@@ -93,6 +96,8 @@ def _do(todo: Work, jobdir: JobDir, findings: Findings) -> None:
                 _train(bench, todo, jobdir, findings)
             else:
                 _measure(bench, todo, jobdir, findings)
+    except fitting.Stopped:
+        findings.status, findings.reason = "interrupted", STOPPED
     except Unsupported as error:
         findings.status, findings.reason = "skipped", str(error)
     except Diverged as error:
@@ -159,7 +164,7 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
     ask = question.ask if todo.asks else None
     trained = Training(bench.task, model, job.train, bench.precision, job.seed, jobdir, ask=ask).run()
     if trained.stopped:
-        findings.status, findings.reason = "interrupted", "the run was told to stop; the next run makes this job again"
+        findings.status, findings.reason = "interrupted", STOPPED
         return
     if trained.pruned:
         findings.status, findings.reason = "pruned", "its study's pruner saw no promise in it"
@@ -184,6 +189,8 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
         torch.save(model.state_dict(), weights)
         (jobdir.path / "checkpoint.pt").write_bytes(weights.getbuffer())
 
+
+STOPPED = "the run was told to stop; the next run makes this job again"
 
 ROLES = {
     "curve.csv": "curve",

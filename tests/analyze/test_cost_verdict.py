@@ -72,7 +72,7 @@ def test_what_no_interval_supports_is_not_claimed() -> None:
 
 
 def test_neither_the_noise_floor_nor_a_drift_nor_one_round_tells() -> None:
-    loud: dict[str, Any] = {"machine": {"calibration": {"noise": {"floor": {"train_throughput": 0.5}}}}}
+    loud: dict[str, Any] = {"machine": {"calibration": {"noise": {"metrics": {"train_throughput": 0.5}}}}}
     assert "is the fastest to train" in said([*measured("a", 130, 1, 1), *measured("b", 100, 1, 1)])
     assert "fastest to train, but is indistinguishable from b" in said(
         [*measured("a", 130, 1, 1, **loud), *measured("b", 100, 1, 1, **loud)]

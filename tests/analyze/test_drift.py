@@ -124,18 +124,18 @@ def test_nobody_is_faster_within_the_noise_or_across_a_drift() -> None:
         )
 
     assert "b infers 1.3 times as fast" in told({})
-    quiet = {"calibration": {"noise": {"floor": {"infer_throughput": 0.1}}}}
-    loud = {"calibration": {"noise": {"floor": {"infer_throughput": 0.4}}}}
+    quiet = {"calibration": {"noise": {"metrics": {"infer_throughput": 0.1}}}}
+    loud = {"calibration": {"noise": {"metrics": {"infer_throughput": 0.4}}}}
     assert "b infers 1.3 times as fast" in told(quiet)
     assert "times as fast" not in told(loud)
     assert "times as fast" not in told({}, timedelta(days=1))
 
 
-DISTURBED = {"noise": {"floor": {"infer_throughput": 4.2}, "flags": ["other processes kept cores busy"]}}
+DISTURBED = {"noise": {"metrics": {"infer_throughput": 4.2}, "flags": ["other processes kept cores busy"]}}
 
 
 @pytest.mark.parametrize(
-    "calibration", [None, "x", {}, {"noise": None}, {"noise": []}, {"noise": {"floor": {"a": "b"}}}, DISTURBED]
+    "calibration", [None, "x", {}, {"noise": None}, {"noise": []}, {"noise": {"metrics": {"a": "b"}}}, DISTURBED]
 )
 def test_a_calibration_may_lack_anything(calibration: object) -> None:
     results = Results(suite(), costs("a", {"infer_throughput": [1.0]}, machine={"calibration": calibration}))
@@ -144,7 +144,7 @@ def test_a_calibration_may_lack_anything(calibration: object) -> None:
 
 def test_of_several_floors_the_largest_counts() -> None:
     def of(floor: float) -> dict[str, object]:
-        return {"calibration": {"noise": {"floor": {"mfu": floor}}}}
+        return {"calibration": {"noise": {"metrics": {"mfu": floor}}}}
 
     found = [*costs("a", {"mfu": [0.1]}, machine=of(0.02)), *costs("b", {"mfu": [0.1]}, machine=of(0.07))]
     assert Results(suite(), found).noise_floors == {"mfu": 0.07}
