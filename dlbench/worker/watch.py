@@ -53,7 +53,7 @@ class Observation:
         switches_per_s: involuntary context switches of this process, per second.
         pace: speed of a fixed piece of work before and after the region, over the best seen in this process.
         mhz: clock of the processor at the end, mean over the cores; None where the system does not tell.
-        throttled: times that the processor was throttled for heat or power in the region; of a GPU 1 where it was at the
+        throttled: times that the processor was throttled for heat or power in the region; of a GPU 1 if it was at the
             region's end.
         gpu_mhz: clock of the GPU's multiprocessors at the end.
         foreign_gpu_processes: other processes that compute on the GPU.
