@@ -88,11 +88,11 @@ class Observation:
         return tuple(found)
 
     @property
-    def severity(self) -> float:
-        """How much was taken from the region, to choose the least disturbed of several; 0 for a quiet one."""
+    def severity(self) -> tuple[bool, float]:
+        """To choose the least disturbed of several regions: whether this one was, then how much was taken from it."""
         taken = (self.foreign_cores or 0.0) + (self.stolen_cores or 0.0) + (self.switches_per_s or 0.0) / 1000
         taken += 1.0 - (1.0 if self.pace is None else self.pace)
-        return taken + (self.throttled or 0) + (self.foreign_gpu_processes or 0)
+        return bool(self.disturbances), taken + (self.throttled or 0) + (self.foreign_gpu_processes or 0)
 
     def as_json(self) -> dict[str, Any]:
         """Rounded, for a line of `windows.jsonl`."""

@@ -347,7 +347,7 @@ def test_a_busy_neighbour_is_seen() -> None:
     assert watch.seen.foreign_cores is not None
     assert watch.seen.foreign_cores > 0.5
     assert "other processes kept cores busy" in watch.seen.disturbances
-    assert watch.seen.severity > 0.5
+    assert watch.seen.severity > (True, 0.5)
 
 
 def test_a_disturbed_region_is_measured_again_and_then_flagged(do: Do) -> None:
@@ -370,6 +370,14 @@ def test_too_short_a_region_is_not_judged() -> None:
     assert watch.seen is not None
     assert watch.seen.foreign_cores is None
     assert watch.seen.disturbances == ()
+
+
+def test_a_quiet_region_is_less_disturbed_than_any_other() -> None:
+    slow = Observation(seconds=1, foreign_cores=0.0, stolen_cores=0.0, switches_per_s=0, pace=0.84)
+    quiet = Observation(seconds=1, foreign_cores=0.24, stolen_cores=0.04, switches_per_s=100, pace=0.9)
+    assert slow.disturbances
+    assert not quiet.disturbances
+    assert quiet.severity < slow.severity
 
 
 def test_flags_name_what_was_disturbed_once() -> None:
