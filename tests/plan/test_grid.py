@@ -204,6 +204,7 @@ def test_cost_ids_ignore_what_costs_nothing(plan: Plans, changes: dict[str, Any]
         {"cost": {"batch_sizes": [8], "rounds": 1, "threads": 1}},
         {"cost": {"batch_sizes": [8], "rounds": 1, "phases": ["infer"]}},
         {"cost": {"batch_sizes": [8], "rounds": 1, "limit_s": 5}},
+        {"cost": {"batch_sizes": [8], "rounds": 1, "memory_gib": 2}},
         {"models": [{"model": "two_layer", "params": {"hidden": 32}}]},
         {"precision": "bf16"},
         {"here": {**HERE, "machine": {**MACHINE, "cpu": "Another"}}},
@@ -214,6 +215,17 @@ def test_cost_ids_ignore_what_costs_nothing(plan: Plans, changes: dict[str, Any]
 )
 def test_cost_ids_change_with_what_changes_cost(plan: Plans, changes: dict[str, Any]) -> None:
     assert not set(ids(plan(**changes), "cost")) & set(ids(plan(), "cost"))
+
+
+def test_a_search_for_the_largest_batch_is_a_job_for_each_phase_whatever_is_timed_beside_it(plan: Plans) -> None:
+    def searches(**cost: Any) -> dict[str, tuple[str, ...]]:
+        made = plan(cost={"batch_sizes": [8, 32], "rounds": 2, "largest_batch": True, **cost})
+        points = {e.job.id: e.job.cost for e in made.entries if e.job.cost is not None}
+        return {job_id: point.phases for job_id, point in points.items() if point.largest_batch}
+
+    assert sorted(searches().values()) == [("infer",), ("train",)]
+    assert searches(limit_s=5, rounds=3) == searches()
+    assert not searches(memory_gib=2).keys() & searches().keys()
 
 
 def test_cost_ids_on_a_gpu_know_the_gpu_and_its_driver(plan: Plans) -> None:
