@@ -200,7 +200,8 @@ class Warm:
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.environ.update(environment)
-            sys.exit(_function(self._functions[function])(Path(folder)))
+            if _function(self._functions[function])(Path(folder)) == FOLLOW_UP:
+                sys.exit(FOLLOW_UP)
 
         pid = self._fork(run)
         first = environment if function == "work" else None
