@@ -111,7 +111,8 @@ def _quality(results: "Results", arena: "Arena") -> dict[str, list[str]]:
     for contender in arena.ordered:
         values = contender.values(arena.score.name) if arena.score else {}
         comparison = results.comparison(contender)
-        is_baseline = contender.label == results.baseline_label(arena) and len(arena.contenders) > 1
+        own = contender.label == results.baseline_label(arena) and results.reference(arena, contender) is None
+        is_baseline = own and len(arena.contenders) > 1
         scores.append(score_text(arena, contender) if values else "no result")
         counts.append(str(len(values)))
         words.append(comparison.paired.word if comparison else "baseline" if is_baseline else "")

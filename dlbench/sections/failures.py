@@ -45,7 +45,11 @@ def build(results: Results) -> Section | None:
     if gaps:
         broken = any(result.status in BROKEN for result in gaps)
         tone = "error" if broken else "warning"
-        blocks += [Text(text=_summary(results, gaps), tone=tone), _gap_table(results, gaps)]
+        planned = [result for result in gaps if result.entry.skipped is not None]
+        rest = [result for result in gaps if result.entry.skipped is None]
+        blocks += [Text(text=_summary(results, gaps), tone=tone)]
+        blocks += [_gap_table(results, rest)] if rest else []
+        blocks += [Text(text=text) for text in _skipped(results, planned)]
     blocks += [Text(text=_drift(drift), tone="warning") for drift in drifted]
     if flagged:
         blocks += [_flag_table(results, flagged)]
@@ -59,6 +63,20 @@ def _summary(results: Results, gaps: Sequence[Result]) -> str:
     counts = Counter(_meaning(result.status) for result in gaps)
     parts = listed([f"{count} {status}" for status, count in counts.items()])
     return f"{len(gaps)} of {len(results.compared)} jobs have no result: {parts}."
+
+
+def _skipped(results: Results, planned: Sequence[Result]) -> list[str]:
+    """A line for each reason why the plan skips jobs: whose, and how many."""
+    where = _where(results)
+    reasons: dict[str, list[Result]] = {}
+    for result in planned:
+        reasons.setdefault(_reason(result), []).append(result)
+    lines = []
+    for reason, members in reasons.items():
+        names = list(dict.fromkeys(_place(where, member)[1] for member in members))
+        jobs = "1 job" if len(members) == 1 else f"{len(members)} jobs"
+        lines.append(f"Skipped, {jobs} of {listed(names)}: {reason}.")
+    return lines
 
 
 def _drift(drift: Drift) -> str:
