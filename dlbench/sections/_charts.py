@@ -12,6 +12,13 @@ from typing import Any
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 Spec = dict[str, Any]
 
+NAMES: Spec = {
+    "title": None,
+    "labelLimit": 160,
+    "labelExpr": "length(datum.label) > 22 ? split(replace(datum.label, ' ', '|'), '|') : datum.label",
+}
+"""Axis of contenders: what varies of one stands in a second line, where both do not fit into one."""
+
 
 def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, legend: str = "model") -> Spec:
     """Layers over the same inline rows.

@@ -206,7 +206,7 @@ def _finding(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
 
 def _layers(anatomy: Anatomy, names: Sequence[str], words: Sequence[str]) -> list[_charts.Spec]:
     # The order is a domain, not a sort: Vega-Lite turns sorts into code, and a name could be any text.
-    y = {"field": "model", "type": "nominal", "scale": {"domain": names}, "axis": {"title": None, "labelLimit": 150}}
+    y = {"field": "model", "type": "nominal", "scale": {"domain": names}, "axis": _charts.NAMES}
     x = _charts.measure("start", anatomy.axis, anatomy.format, zero=True)
     hue = {
         "field": "part",

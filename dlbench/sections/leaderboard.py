@@ -221,7 +221,7 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
     if not rows:
         return None
     # The order is a domain, not a sort: Vega-Lite turns sorts into code, and a name could be any text.
-    y = {"field": "model", "type": "nominal", "scale": {"domain": shown}, "axis": {"title": None, "labelLimit": 150}}
+    y = {"field": "model", "type": "nominal", "scale": {"domain": shown}, "axis": _charts.NAMES}
     hue = _charts.colour(results.series, shown, legend=False)
     title = f"{'Test' if arena.score.name.startswith('test') else 'Validation'} {name}"
     x = _charts.measure("score", title, format)
