@@ -18,7 +18,7 @@ from dlbench.contracts import Rig
 from dlbench.meters import _nvml
 from dlbench.schema.metric import Metric
 
-REVISION = 2
+REVISION = 3
 PHASES = ("train", "infer", "decode", "sample")
 CLOCKED = False
 

@@ -109,7 +109,8 @@ class PhaseRig:
         return [] if self._take_step is None else self._take_step.optimizer_state()
 
     def trim(self) -> None:
-        """Hand freed memory back to the system or the device."""
+        """Hand freed memory back to the system or the device, with the epoch that was drawn from."""
+        self.__dict__.pop("_drawn", None)  # the next `draw` begins another
         trim(self.device)
 
     def eager(self) -> "PhaseRig":

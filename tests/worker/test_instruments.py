@@ -158,6 +158,17 @@ def test_what_a_forward_pass_allocates_is_the_peak(make_work: Make, phase: str) 
 
 
 @pytest.mark.skipif(memory.resettable() is not None, reason="no peak of the resident size here")
+def test_an_epoch_that_was_drawn_from_is_not_the_models_memory(make_work: Make) -> None:
+    bench = set_up(make_work(cost=point(1), data={"train_size": 100_000}))
+    rig = rig_of(bench, "infer", size=1)
+    rig.step(rig.batches[0])
+    read(anatomy, rig)  # draws from 100,000 batches, each a tensor of its own
+    found = read(memory, rig)["peak_memory_bytes"].value
+    assert found is not None
+    assert found < 10 * 2**20
+
+
+@pytest.mark.skipif(memory.resettable() is not None, reason="no peak of the resident size here")
 def test_what_child_processes_hold_counts(make_work: Make) -> None:
     bench = set_up(make_work("takes", cost=point()))
     rig = rig_of(bench, "infer")
