@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Do
 from torch import Tensor, nn
 
 from dlbench.contracts import Batch
+from dlbench.jobdir import JobDir
 from dlbench.meters import anatomy, compilation, energy, flops, latency, memory, memory_parts, throughput
 from dlbench.schema.job import CostPoint, Work
 from dlbench.schema.metric import Metric
+from dlbench.schema.record import Record
 from dlbench.worker.build import Bench, set_up
 from dlbench.worker.cost import _run
 from dlbench.worker.derived import unattributed, utilization
@@ -25,6 +26,7 @@ from dlbench.worker.rig import PhaseRig, cost_batches, memory_in_use
 from dlbench.worker.watch import Observation, Watch, flags
 
 Make = Callable[..., Work]
+Do = Callable[..., tuple[Record, JobDir]]
 LIMIT_S = 0.3
 
 
