@@ -164,10 +164,12 @@ def test_an_epoch_that_was_drawn_from_is_not_the_models_memory(make_work: Make) 
     bench = set_up(make_work(cost=point(1), data={"train_size": 100_000}))
     rig = rig_of(bench, "infer", size=1)
     rig.step(rig.batches[0])
-    read(anatomy, rig)  # draws from 100,000 batches, each a tensor of its own
-    found = read(memory, rig)["peak_memory_bytes"].value
-    assert found is not None
-    assert found < 10 * 2**20
+    fresh = read(memory, rig)["peak_memory_bytes"].value
+    read(anatomy, rig)  # draws from 100,000 batches, each a tensor of its own: some 60 MB
+    drawn = read(memory, rig)["peak_memory_bytes"].value
+    assert fresh is not None
+    assert drawn is not None
+    assert drawn < fresh + 30 * 2**20  # what a peak of the whole process varies by is some 10 MB
 
 
 @pytest.mark.skipif(memory.resettable() is not None, reason="no peak of the resident size here")
