@@ -1,21 +1,25 @@
 """Results → the files of a report. The one place in which a report is written."""
 
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from dlbench.analyze.results import Results
 from dlbench.analyze.table import job_table
 from dlbench.catalog import Catalog
 from dlbench.jobdir import write_whole
-from dlbench.report import figures, html, markdown, spreadsheet
+from dlbench.report import figures, html, latex, markdown, pictures, spreadsheet
 from dlbench.report.page import Page
 from dlbench.schema.blocks import Section
 
+OWN_SUFFIXES = (".svg", ".png", ".pdf", ".tex")
+"""Of files that a report writes into its folders, and takes away when it writes them anew."""
+
 
 def build_report(results: Results, out: Path, catalog: Catalog | None = None) -> Path:
-    """Write `index.html`, `report.md`, `results.csv` and `figures/*.svg` into a folder.
+    """Write `index.html`, `report.md`, `results.csv`, `results.parquet`, `figures/` and `tables/` into a folder.
 
-    Figures of an earlier report in the same folder are replaced.
+    Each figure is there as SVG, PNG and PDF, each table as LaTeX; those of an earlier report in the folder are
+    replaced.
 
     Args:
         out: the folder; made if it is missing.
@@ -26,22 +30,40 @@ def build_report(results: Results, out: Path, catalog: Catalog | None = None) ->
     """
     page = compose(results, catalog or Catalog(results.suite.plugins))
     drawn = {figure.name: figures.svg(figure) for figure in page.figures}
+    jobs = job_table(results)
     out.mkdir(parents=True, exist_ok=True)
-    folder = out / "figures"
-    if folder.exists():
-        for old in folder.glob("*.svg"):
-            old.unlink()
-    if drawn:
-        folder.mkdir(exist_ok=True)
-    elif folder.exists() and not any(folder.iterdir()):
-        shutil.rmtree(folder)
-    for name, svg in drawn.items():
-        write_whole(folder / f"{name}.svg", svg.encode())
-    write_whole(out / "results.csv", spreadsheet.to_csv(job_table(results)).encode())
+    _fill(out / "figures", _figure_files(page, drawn))
+    _fill(out / "tables", {f"{name}.tex": latex.table(table, name).encode() for name, table in page.tables.items()})
+    write_whole(out / "results.csv", spreadsheet.to_csv(jobs).encode())
+    write_whole(out / "results.parquet", spreadsheet.to_parquet(jobs))
     write_whole(out / "report.md", markdown.render(page).encode())
     index = out / "index.html"
     write_whole(index, html.render(page, drawn, figures.scripts() if drawn else "").encode())
     return index
+
+
+def _figure_files(page: Page, drawn: Mapping[str, str]) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for name, svg in drawn.items():
+        files |= {f"{name}.svg": svg.encode(), f"{name}.png": figures.png(svg), f"{name}.pdf": figures.pdf(svg)}
+    for grid in page.grids:
+        for index, picture in enumerate(grid.pictures):
+            files[markdown.picture_file(grid, index)] = pictures.drawn(picture, grid.width_px)
+    return files
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder of a report, in the place of those of the report before; without any, remove it."""
+    if folder.exists():
+        for old in folder.iterdir():
+            if old.suffix in OWN_SUFFIXES and old.name not in files:
+                old.unlink()
+    if files:
+        folder.mkdir(exist_ok=True)
+    elif folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
+    for name, data in files.items():
+        write_whole(folder / name, data)
 
 
 def compose(results: Results, catalog: Catalog) -> Page:

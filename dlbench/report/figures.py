@@ -93,6 +93,16 @@ def svg(figure: Figure) -> str:
     return str(vl_convert.vegalite_to_svg(spec, vl_version=_newest(), allowed_base_urls=[]))
 
 
+def png(svg: str) -> bytes:
+    """The same picture in twice as many pixels, for slides and for what shows no SVG."""
+    return bytes(vl_convert.svg_to_png(svg, scale=2))
+
+
+def pdf(svg: str) -> bytes:
+    """The same picture for a paper, its text still text."""
+    return bytes(vl_convert.svg_to_pdf(svg))
+
+
 def scripts() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script (0.9 MB), the same versions that draw the SVG.
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from dlbench.report.cells import as_cell, cell_text
 from dlbench.report.figures import DARK_PALETTE, PALETTE, SHAPES, interactive, series_variable
 from dlbench.report.page import Page
+from dlbench.report.pictures import data_url, size
 from dlbench.schema.base import Json
 from dlbench.schema.blocks import Figure
 
@@ -48,6 +49,9 @@ def render(page: Page, drawn: Mapping[str, str], scripts: str) -> str:
             palettes={"light": PALETTE, "dark": DARK_PALETTE},
             as_cell=as_cell,
             cell_text=cell_text,
+            data_url=data_url,
+            size=size,
+            percent=lambda share: f"{100 * share:.2f}%",
         )
     )
 

@@ -1,13 +1,26 @@
 """A page as Markdown that reads well on GitHub: tables, and figures as links to their SVG files."""
 
 import re
+from itertools import zip_longest
 
 from dlbench.report.cells import as_cell, cell_text
 from dlbench.report.page import Page
-from dlbench.schema.blocks import Block, Column, Figure, Heading, KeyValues, Section, Table, Text
+from dlbench.schema.blocks import (
+    Block,
+    Column,
+    Figure,
+    Heading,
+    KeyValues,
+    Pictures,
+    Section,
+    Table,
+    Text,
+    TextPairs,
+)
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LINE_START = re.compile(r"^(\s*)([#>+=-]|\d+[.)])")
+PICTURES_A_ROW = 6
 _MARKS = {"normal": "", "good": "", "warning": "⚠ ", "error": "✖ "}
 
 
@@ -52,6 +65,10 @@ def _block(block: Block) -> str:
             return (
                 f"![{escape(block.alt)}](figures/{block.name}.svg)\n\n*{escape(block.title)}.* {escape(block.caption)}"
             )
+        case Pictures():
+            return _pictures(block)
+        case TextPairs():
+            return _texts(block)
 
 
 def _text(block: Text) -> str:
@@ -80,3 +97,27 @@ def _table(block: Table) -> str:
 def _cell(value: object, column: Column) -> str:
     text = escape(cell_text(as_cell(value), column))  # type: ignore[arg-type]
     return f"`{text}`" if column.format == "code" and "`" not in text else text
+
+
+def _pictures(block: Pictures) -> str:
+    """The grid as tables, each a row of pictures over the lines of their captions."""
+    tables = []
+    for start in range(0, len(block.pictures), PICTURES_A_ROW):
+        row = block.pictures[start : start + PICTURES_A_ROW]
+        files = [f"figures/{picture_file(block, start + place)}" for place in range(len(row))]
+        shown = [f"![{escape(picture.alt)}]({file})" for picture, file in zip(row, files, strict=True)]
+        captions = zip_longest(*([escape(line) for line in picture.caption] for picture in row), fillvalue=" ")
+        lines = (shown, ["---"] * len(row), *captions)
+        tables.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+    return "\n\n".join([*tables, paragraph(block.caption)])
+
+
+def picture_file(block: Pictures, index: int) -> str:
+    """File name of a picture of a grid, counted from 0."""
+    return f"{block.name}_{index + 1}.png"
+
+
+def _texts(block: TextPairs) -> str:
+    lines = [f"| {' | '.join(escape(label) for label in block.labels)} |", f"|{'---|' * len(block.labels)}"]
+    lines += [f"| {' | '.join(escape(text) for text in item)} |" for item in block.items]
+    return "\n".join(lines) + f"\n\n{paragraph(block.caption)}"

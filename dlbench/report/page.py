@@ -1,7 +1,7 @@
 """The report before it is rendered: what HTML and Markdown both show."""
 
 from dlbench.schema.base import Value
-from dlbench.schema.blocks import Figure, Section
+from dlbench.schema.blocks import Figure, Pictures, Section, Table
 
 
 class Page(Value):
@@ -23,3 +23,18 @@ class Page(Value):
     def figures(self) -> tuple[Figure, ...]:
         """Every figure, in order."""
         return tuple(block for section in self.sections for block in section.blocks if isinstance(block, Figure))
+
+    @property
+    def grids(self) -> tuple[Pictures, ...]:
+        """Every grid of pictures, in order."""
+        return tuple(block for section in self.sections for block in section.blocks if isinstance(block, Pictures))
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Every table by a name for its file: its section's anchor, and a number where that has several."""
+        found: dict[str, Table] = {}
+        for section in self.sections:
+            tables = [block for block in section.blocks if isinstance(block, Table)]
+            several = len(tables) > 1
+            found |= {f"{section.anchor}{f'-{n}' if several else ''}": table for n, table in enumerate(tables, 1)}
+        return found

@@ -1,4 +1,6 @@
-"""A table as CSV that a spreadsheet can open without running anything in it."""
+"""A table as CSV that a spreadsheet can open without running anything in it, and as Parquet for programs."""
+
+from io import BytesIO
 
 import pandas as pd
 
@@ -17,3 +19,18 @@ def _inert(value: object) -> object:
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value
+
+
+def to_parquet(table: pd.DataFrame) -> bytes:
+    """The table as Parquet, every value as it is; a column of several types is one of text."""
+    plain = table.copy()
+    for name in plain.columns:
+        if plain[name].dtype == object and plain[name].map(type).nunique() > 1:
+            plain[name] = plain[name].map(_as_text, na_action="ignore")
+    whole = BytesIO()
+    plain.to_parquet(whole, index=False)
+    return whole.getvalue()
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)

@@ -120,7 +120,72 @@ class Figure(Value):
     height_px: int = 320
 
 
-Block = Heading | Text | KeyValues | Table | Figure
+class Box(Value):
+    """A box on a picture, in fractions of its width and height, from its upper left corner.
+
+    Attributes:
+        label: what is in it.
+        tone: `good` for what is there, `normal` for what was found, `error` for what was missed or made up.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    label: str
+    tone: Tone = "normal"
+
+
+class Picture(Value):
+    """An image in a grid.
+
+    Attributes:
+        png: the file, in pixels as they are; renderers enlarge small ones.
+        alt: what it shows, for who cannot see it.
+        caption: lines below it.
+    """
+
+    png: bytes
+    alt: str
+    caption: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
+
+
+class Pictures(Value):
+    """A grid of images.
+
+    Attributes:
+        name: file name of each image before its number, `[a-z0-9_-]+`, unique in a report.
+        width_px: of an image in the grid; a phone may show it smaller.
+    """
+
+    name: str
+    pictures: tuple[Picture, ...]
+    caption: str
+    width_px: int = 112
+
+
+class TextPairs(Value):
+    """Texts beside what belongs to them: a source, what was expected, what came out.
+
+    Attributes:
+        labels: of the parts of an item, such as `("Text", "True", "Predicted")`.
+        items: each as long as `labels`.
+    """
+
+    labels: tuple[str, ...]
+    items: tuple[tuple[str, ...], ...]
+    caption: str
+
+    @model_validator(mode="after")
+    def _complete(self) -> "TextPairs":
+        for number, item in enumerate(self.items):
+            if len(item) != len(self.labels):
+                raise ValueError(f"item {number} of texts with {len(self.labels)} parts has {len(item)}")
+        return self
+
+
+Block = Heading | Text | KeyValues | Table | Figure | Pictures | TextPairs
 
 
 class Section(Value):
