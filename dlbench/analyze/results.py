@@ -3,6 +3,8 @@
 Reads artifacts when asked, writes nothing, and knows nothing of stores: a result says where its files are.
 """
 
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,12 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from dlbench.analyze.compare import Paired, Ratio, compare, compare_cost, correct
 from dlbench.analyze.contenders import Arena, Contender, arenas_of
 from dlbench.analyze.drift import Drift, drifts
 from dlbench.analyze.floors import noise_floors
 from dlbench.analyze.studies import StudyGroup, groups_of
+from dlbench.schema.mistake import Mistake, Mistakes
 from dlbench.schema.record import Result
 from dlbench.schema.study import Study
 from dlbench.schema.suite import Suite
@@ -178,12 +182,25 @@ class Results:
             return None
 
     def predictions(self, result: Result) -> dict[str, NDArray[Any]] | None:
-        """Per-example columns of a train job's test split (`target`, `predicted`, …); None if it left none."""
+        """Per-example columns of a train job's test split (`target`, `predicted`, …); None if none can be read."""
         path = self._artifact(result, "predictions")
         if path is None:
             return None
-        with np.load(path, allow_pickle=False) as columns:
-            return {name: columns[name] for name in columns.files}
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as columns:
+                return {name: columns[name] for name in columns.files}
+        except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            return None
+
+    def mistakes(self, result: Result) -> tuple[Mistake, ...] | None:
+        """The test mistakes that a train job was surest of; None if it left none or they cannot be read."""
+        path = self._artifact(result, "mistakes")
+        if path is None:
+            return None
+        try:
+            return Mistakes.model_validate_json(path.read_bytes()).mistakes
+        except (OSError, ValidationError):
+            return None
 
     def _artifact(self, result: Result, role: str) -> Path | None:
         if result.record is None or result.folder is None:
