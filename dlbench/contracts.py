@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 from dlbench.schema.base import Params, Value
 from dlbench.schema.data import DataFile
@@ -32,6 +32,9 @@ Batch = dict[str, "torch.Tensor"]
 
 Part = tuple[int, int]
 """Part k of n of a split, `(k, n)`, counted from 0."""
+
+Shown: TypeAlias = "str | NDArray[np.uint8]"
+"""An example as a person sees it: a text, or a picture, (height, width, 1 or 3): grey, or red, green and blue."""
 
 
 class GradientOfItsOwn(Protocol):
@@ -149,6 +152,19 @@ class Task(Protocol):
 
     def keep(self, predictions: torch.Tensor, split: str) -> dict[str, NDArray[np.generic]]:
         """Columns of the per-example file: at least `target` and `predicted`, one row an example."""
+
+
+@runtime_checkable
+class Classifier(Task, Protocol):
+    """A task that finds the class of things which a person can look at; its worst mistakes are kept and reported.
+
+    Its `predict` gives log-probabilities of the classes, (B, C); a task without `classes` or `show` is just a task.
+    """
+
+    classes: tuple[str, ...]
+
+    def show(self, row: int) -> Shown:
+        """The test example of that row as it was before the task made it fit for a model; long texts are cut."""
 
 
 class TaskModule(Protocol):

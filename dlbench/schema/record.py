@@ -47,7 +47,8 @@ class RecordPrecision(Value):
 class Artifact(Value):
     """A file that an attempt left, its path relative to the attempt's folder.
 
-    Roles: `curve` (CSV), `predictions` (npz), `model_card` (Markdown), `checkpoint`, `samples`.
+    Roles: `curve` (CSV), `predictions` (npz), `mistakes` (JSON, `dlbench.schema.mistake`), `model_card` (Markdown),
+    `checkpoint`, `samples`.
     """
 
     path: str

@@ -36,6 +36,10 @@ class ResidentImages:
     def __len__(self) -> int:
         return len(self.target)
 
+    def picture(self, row: int) -> NDArray[np.uint8]:
+        """The image of that row, (H, W, C)."""
+        return self._images[row].permute(1, 2, 0).cpu().numpy()
+
     def to(self, device: torch.device) -> None:
         """Move images and classes to the device."""
         self._images = self._images.to(device)

@@ -71,6 +71,8 @@ class ImageClassification(_classification.Classification[ResidentImages]):
         mean: of the training split's channels, in levels 0 to 255, (C,).
         std: their standard deviation, (C,).
         params: what is done to training images.
+        originals: the test images as they were before they were enlarged, (N, channels, height, width); None: as they
+            are in `splits`.
     """
 
     def __init__(
@@ -81,12 +83,14 @@ class ImageClassification(_classification.Classification[ResidentImages]):
         mean: NDArray[np.float64],
         std: NDArray[np.float64],
         params: Params,
+        originals: NDArray[np.uint8] | None = None,
     ) -> None:
         channels, height, width = shape
         super().__init__(splits, classes, Image(channels=channels, height=height, width=width))
         self._normalize = _augment.Normalize(torch.from_numpy(mean), torch.from_numpy(std))
         self._steps = _steps(params, self._normalize, torch.from_numpy(mean.round().astype(np.uint8)), height, width)
         self._mixup = _augment.Mixup(params.mixup, len(classes)) if params.mixup else None
+        self._originals = originals
 
     def batches(
         self, split: str, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
@@ -96,6 +100,13 @@ class ImageClassification(_classification.Classification[ResidentImages]):
         if split == "train" and generator is not None:
             return images.batches(batch_size, generator, self._steps, self._mixup, part)
         return images.batches(batch_size, generator, (self._normalize,), part=part)
+
+    def show(self, row: int) -> NDArray[np.uint8]:
+        """The test image of that row, (H, W, C); never enlarged."""
+        if self._originals is None:
+            return self.splits["test"].picture(row)
+        original_CHW: NDArray[np.uint8] = self._originals[row]
+        return original_CHW.transpose(1, 2, 0)
 
 
 def _steps(
@@ -132,11 +143,15 @@ def build(params: Params, dataset: Dataset) -> ImageClassification:
         "task": ["image_classification", REVISION, params.image_size],
         "dataset": [dataset.name, dataset.source, dataset.digest, dataset.params.model_dump(mode="json")],
         "torch": torch.__version__ if params.image_size is not None else None,
+        "originals": params.image_size is not None,
     }
     arrays = prepared(key, lambda: _prepare(params, dataset))
     splits = {split: ResidentImages(arrays[f"{split}_images"], arrays[f"{split}_target"]) for split in SPLITS}
     shape = arrays["train_images"].shape[1:]
-    return ImageClassification(splits, shape, tuple(arrays["classes"].tolist()), arrays["mean"], arrays["std"], params)
+    classes = tuple(arrays["classes"].tolist())
+    return ImageClassification(
+        splits, shape, classes, arrays["mean"], arrays["std"], params, arrays.get("test_originals")
+    )
 
 
 def _prepare(params: Params, dataset: Dataset) -> Arrays:
@@ -147,6 +162,8 @@ def _prepare(params: Params, dataset: Dataset) -> Arrays:
         # Read-only arrays (a mapped file, a buffer) would make tensors that torch warns of.
         images = np.require(examples.images, requirements=["C", "W"])
         if params.image_size is not None:
+            if split == "test" and params.image_size > min(images.shape[2:]):
+                arrays["test_originals"] = images
             images = resized(images, params.image_size)
         arrays |= {f"{split}_images": images, f"{split}_target": np.require(examples.labels, np.int64, ["C", "W"])}
     arrays["mean"], arrays["std"] = statistics(arrays["train_images"])

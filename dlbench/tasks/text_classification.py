@@ -19,6 +19,7 @@ from dlbench.schema.signature import Classes, Signature, Tokens
 from dlbench.tasks import _classification, _tokens
 from dlbench.tasks._prepared import Arrays, prepared
 from dlbench.tasks._sequences import Sequences
+from dlbench.tasks._shown_texts import LONGEST, ShownTexts, packed
 
 REVISION = 1
 DATASETS = ("ag_news", "temporal_order")
@@ -62,17 +63,25 @@ class TextClassification(_classification.Classification[Sequences]):
         splits: split → sequences.
         classes: names of the classes.
         vocabulary: number of token ids.
+        texts: of the test split, as they were before they became tokens.
     """
 
-    def __init__(self, splits: Mapping[str, Sequences], classes: tuple[str, ...], vocabulary: int) -> None:
+    def __init__(
+        self, splits: Mapping[str, Sequences], classes: tuple[str, ...], vocabulary: int, texts: ShownTexts
+    ) -> None:
         longest = max(sequences.longest for sequences in splits.values())
         super().__init__(splits, classes, Tokens(vocabulary=vocabulary, length=longest))
+        self._texts = texts
 
     def batches(
         self, split: str, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
     ) -> Iterator[Batch]:
         """Batches of similar lengths; see `Sequences.batches`."""
         return self.splits[split].batches(batch_size, generator, part)
+
+    def show(self, row: int) -> str:
+        """The test text of that row as the dataset has it, its beginning if it is long."""
+        return self._texts[row]
 
 
 def outline(params: Params) -> Signature:
@@ -86,13 +95,15 @@ def build(params: Params, dataset: Dataset) -> TextClassification:
         "task": ["text_classification", REVISION, params.model_dump()],
         "dataset": [dataset.name, dataset.source, dataset.digest, dataset.params.model_dump(mode="json")],
         "tokenizers": version("tokenizers") if params.tokenizer == "subwords" else None,
+        "shown": LONGEST,
     }
     arrays = prepared(key, lambda: _prepare(params, {split: dataset.split(split) for split in SPLITS}))
     splits = {
         split: Sequences(arrays[f"{split}_values"], arrays[f"{split}_offsets"], arrays[f"{split}_target"])
         for split in SPLITS
     }
-    return TextClassification(splits, tuple(arrays["classes"].tolist()), int(arrays["vocabulary"]))
+    shown = ShownTexts(arrays["shown_bytes"], arrays["shown_offsets"])
+    return TextClassification(splits, tuple(arrays["classes"].tolist()), int(arrays["vocabulary"]), shown)
 
 
 def _prepare(params: Params, splits: Mapping[str, TextExamples]) -> Arrays:
@@ -102,7 +113,10 @@ def _prepare(params: Params, splits: Mapping[str, TextExamples]) -> Arrays:
     else:
         tokenize = {"words": _tokens.words, "subwords": _tokens.subwords}[params.tokenizer]
         ragged, vocabulary = tokenize(texts, params.max_length, params.vocabulary, params.min_frequency)
+    shown_bytes, shown_offsets = packed(splits["test"].texts)
     arrays: dict[str, NDArray[Any]] = {
+        "shown_bytes": shown_bytes,
+        "shown_offsets": shown_offsets,
         "classes": np.array(splits["train"].classes),
         "vocabulary": np.array(vocabulary),
     }

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dlbench.contracts import Classifier
 from dlbench.errors import DataError, Diverged, Unsupported
 from dlbench.jobdir import JobDir
 from dlbench.meters.memory import reset_peak
@@ -32,6 +33,7 @@ from dlbench.worker.fingerprint import fingerprint
 from dlbench.worker.lock import machine_lock
 from dlbench.worker.machine import machine, versions
 from dlbench.worker.memory_limit import lift_limit
+from dlbench.worker.mistakes import mistakes_of
 from dlbench.worker.oom import peak_reached, ran_out, reason_of
 from dlbench.worker.outputs import outputs_of
 from dlbench.worker.rig import memory_in_use
@@ -179,6 +181,9 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
         if split == job.splits[-1]:
             columns = bench.task.keep(predictions, split)
             np.savez_compressed(jobdir.artifacts / "predictions.npz", **columns)  # type: ignore[arg-type]
+        if split == "test" and isinstance(bench.task, Classifier):
+            found = mistakes_of(bench.task, predictions).model_dump_json(by_alias=True, exclude_none=True)
+            (jobdir.artifacts / "mistakes.json").write_text(found, encoding="utf-8")
     findings.metrics = [metric for split in reversed(job.splits) for metric in scores[split]] + trained.metrics
     findings.fingerprint = fingerprint(model)
     findings.outputs = outputs_of(bench.task, model, evaluation_batch(job.train), bench.precision)

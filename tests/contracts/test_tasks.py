@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Task
+from dlbench.contracts import Classifier, Task
 from dlbench.schema import base
 from dlbench.worker.data import BoundDataset
 
@@ -107,3 +108,28 @@ def test_what_is_kept_has_a_row_for_every_example(name: str) -> None:
     metrics = task.score(predictions, "test")
     assert all(not metric.name.startswith(("val_", "test_")) for metric in metrics)
     assert metrics[0].better in ("higher", "lower")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_classifies_can_be_looked_at(name: str) -> None:
+    task = build(name)
+    if task.signature.output.kind != "classes":
+        pytest.skip("its answers are no classes")
+    assert isinstance(task, Classifier)
+    assert len(task.classes) == task.signature.output.classes
+    again = build(name)
+    assert isinstance(again, Classifier)
+    seen: set[str | bytes] = set()
+    for row in range(SIZES["test"]):
+        shown = task.show(row)
+        if isinstance(shown, str):
+            assert len(shown) <= 1000
+            assert again.show(row) == shown
+            seen.add(shown)
+        else:
+            assert shown.dtype == np.uint8
+            assert shown.ndim == 3
+            assert shown.shape[2] in (1, 3)
+            np.testing.assert_array_equal(again.show(row), shown)
+            seen.add(shown.tobytes())
+    assert len(seen) == SIZES["test"]

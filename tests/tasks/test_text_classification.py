@@ -11,6 +11,7 @@ from dlbench.contracts import Batch
 from dlbench.datasets import listops, temporal_order
 from dlbench.datasets._text import Text
 from dlbench.tasks import text_classification
+from dlbench.tasks._shown_texts import LONGEST, ShownTexts, packed
 from dlbench.tasks.text_classification import Params, TextClassification
 from dlbench.worker.data import BoundDataset
 
@@ -119,6 +120,19 @@ def test_empty_and_long_texts_go_through() -> None:
     assert task.signature.input.length == 10
     # padding, unknown; good bad film , ! from the training split, and nothing of the others
     assert task.signature.input.vocabulary == 7
+
+
+def test_test_texts_are_shown_as_the_dataset_has_them_and_long_ones_are_cut() -> None:
+    task = text_classification.build(Params(max_length=2), Handmade())
+    assert task.show(1) == "film"
+    assert len(task.show(0)) == LONGEST
+    assert task.show(0) == ("unseen words only " * 100)[: LONGEST - 1] + "…"
+
+
+def test_shown_texts_come_back_whatever_they_are() -> None:
+    texts = ["", "é|<b>\n", "x" * LONGEST, "😀" * (LONGEST + 1), "", "a\ud800"]
+    shown = ShownTexts(*packed(texts))
+    assert [shown[row] for row in range(6)] == [*texts[:3], "😀" * (LONGEST - 1) + "…", "", "a?"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
