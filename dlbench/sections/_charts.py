@@ -21,7 +21,10 @@ NAMES: Spec = {
 
 
 def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, legend: str = "model") -> Spec:
-    """Layers over the same inline rows.
+    """Layers over the same inline rows, in which models can be highlighted.
+
+    The page sets the parameter `pick` to the models that the reader has chosen, in every chart at once; what belongs to
+    another model fades.
 
     Args:
         legend: the field whose values the legend names.
@@ -30,8 +33,24 @@ def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, legend: 
         "$schema": SCHEMA,
         "usermeta": {"legend_entry_px": 40 + 7 * min(max(len(str(row.get(legend, ""))) for row in rows), 24)},
         "data": {"values": [dict(row) for row in rows]},
-        "layer": list(layers),
+        "params": [{"name": "pick", "value": []}],
+        "layer": [_fading(layer) for layer in layers],
     }
+
+
+_FADED: Spec = {"test": "length(pick) && indexof(pick, datum.model) < 0", "value": 0.08}
+
+
+def _fading(layer: Spec) -> Spec:
+    """The layer; if its marks belong to models, with an opacity that depends on which are picked."""
+    encoding: Spec = layer["encoding"]
+    of_models = any(isinstance(channel, Mapping) and channel.get("field") == "model" for channel in encoding.values())
+    own = encoding.get("opacity", {"value": layer["mark"].get("opacity", 1.0)})
+    if not of_models or "value" not in own:
+        return layer
+    conditions = [_FADED, *([own["condition"]] if "condition" in own else [])]
+    mark = {key: value for key, value in layer["mark"].items() if key != "opacity"}
+    return {**layer, "mark": mark, "encoding": {**encoding, "opacity": {**own, "condition": conditions}}}
 
 
 def colour(series: Sequence[str], shown: Sequence[str], *, legend: bool = True, field: str = "model") -> Spec:
@@ -56,16 +75,6 @@ def shape(series: Sequence[str], shown: Sequence[str], *, legend: bool = True, f
 
 def _legend(shown: Sequence[str]) -> Spec:
     return {"title": None, "orient": "top", "values": list(shown), "symbolOpacity": 1}
-
-
-def pick() -> list[Spec]:
-    """A parameter that highlights a contender clicked in the legend."""
-    return [{"name": "pick", "select": {"type": "point", "fields": ["model"]}, "bind": "legend"}]
-
-
-def picked(opacity: float, otherwise: float = 0.08) -> Spec:
-    """Opacity of what is picked (everything, while nothing is) and of the rest."""
-    return {"condition": {"param": "pick", "value": opacity}, "value": otherwise}
 
 
 def measure(field: str, title: str, format: str, *, log: bool = False, zero: bool = False) -> Spec:
@@ -159,23 +168,21 @@ def lines_with_bands(x: Spec, y: Spec, hue: Spec, shapes: Spec, tip: Any, *, poi
     """Layers of a mean line per contender with its band (`low` to `high`) behind it and its points before it."""
     return [
         {
-            "mark": {"type": "area"},
+            "mark": {"type": "area", "opacity": 0.15},
             "encoding": {
                 "x": x,
                 "y": {"field": "low", "type": "quantitative", "scale": {"zero": False}},
                 "y2": {"field": "high"},
                 "color": hue,
-                "opacity": picked(0.15, 0.03),
             },
         },
         {
             "mark": {"type": "line", "strokeWidth": 2},
-            "params": pick(),
-            "encoding": {"x": x, "y": y, "color": hue, "opacity": picked(1.0)},
+            "encoding": {"x": x, "y": y, "color": hue},
         },
         {
             "mark": {"type": "point", "filled": True, "size": point_size},
-            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "opacity": picked(1.0), "tooltip": tip},
+            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "tooltip": tip},
         },
     ]
 

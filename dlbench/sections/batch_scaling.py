@@ -141,13 +141,12 @@ def _lines(
         {
             "transform": only,
             "mark": {"type": "line", "strokeWidth": 2},
-            "params": _charts.pick(),
-            "encoding": {"x": x, "y": y, "color": hue, "opacity": _charts.picked(1.0)},
+            "encoding": {"x": x, "y": y, "color": hue},
         },
         {
             "transform": only,
             "mark": {"type": "point", "filled": True, "size": 50},
-            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "opacity": _charts.picked(1.0), "tooltip": tip},
+            "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "tooltip": tip},
         },
     ]
 
