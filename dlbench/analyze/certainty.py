@@ -12,6 +12,7 @@ from scipy import optimize, special, stats
 
 from dlbench.analyze.bootstrap import Floats, Interval, bca, draws, percentile
 from dlbench.analyze.compare import LEAST_SEEDS
+from dlbench.analyze.results import Comparison
 from dlbench.analyze.summary import LEVEL
 
 _LARGE = 100.0
@@ -49,6 +50,15 @@ def certainty(differences: Floats, *, higher_is_better: bool) -> Certainty:
         effect=effect if enough else None,
         effect_interval=effect_interval(differences) if enough else None,
     )
+
+
+def differences_of(comparison: Comparison) -> Floats:
+    """Its paired differences in the arena's score, in the order of its pairs; none without a score."""
+    score = comparison.arena.score
+    if score is None:
+        return np.empty(0)
+    ours, theirs = comparison.contender.values(score.name), comparison.baseline.values(score.name)
+    return np.array([ours[seed] - theirs[seed] for seed in comparison.paired.pairs])
 
 
 def wins(differences: Floats, *, higher_is_better: bool) -> Floats:

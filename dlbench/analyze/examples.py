@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal, stats
 
-from dlbench.analyze.compare import ALPHA, holm
+from dlbench.analyze.compare import ALPHA, Paired, holm
 from dlbench.analyze.contenders import Contender, finished
 from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import LEVEL
@@ -52,6 +52,19 @@ class SecondOpinion:
         if self.p_holm >= ALPHA:
             return "no difference found"
         return "better" if self.difference > 0 else "worse"
+
+
+def disagreement(paired: Paired, opinion: SecondOpinion) -> str:
+    """Where the opinion over examples differs from the verdict over seeds, in a sentence; empty where it does not."""
+    if paired.word == opinion.word or (paired.word, opinion.word) == ("indistinguishable", "no difference found"):
+        return ""
+    if paired.word == "too few seeds":
+        return "too few seeds to speak of the recipe"
+    if paired.word == "indistinguishable":
+        return "these networks differ, but training again may turn it round: the recipes have not been shown to differ"
+    if opinion.word == "no difference found":
+        return f"the recipe is {paired.word}, but this test set is too small to show it of these networks alone"
+    return f"contradicts the verdict over seeds ({paired.word})"
 
 
 @dataclass(frozen=True)

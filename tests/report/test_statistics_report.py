@@ -1,0 +1,69 @@
+"""What the statistics of a report say, as its sections have it."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from synthetic import quality, suite, with_artifact
+
+from dlbench.analyze.results import Results
+from dlbench.schema.blocks import Cell, Section, Table
+from dlbench.schema.record import Result
+from dlbench.sections import comparisons
+
+FIVE = [0.90, 0.91, 0.905, 0.912, 0.903]
+
+
+def tables(section: Section | None) -> list[Table]:
+    assert section is not None
+    return [block for block in section.blocks if isinstance(block, Table)]
+
+
+def texts(table: Table, row: int = 0) -> list[str]:
+    """A line of a table as it is read."""
+    cells = [cell if isinstance(cell, Cell) else Cell(value=cell) for cell in table.rows[row]]
+    return [str(cell.value) if cell.text is None else cell.text for cell in cells]
+
+
+def shifted(by: float) -> list[float]:
+    return [value + by + 0.0003 * (-1) ** seed for seed, value in enumerate(FIVE)]
+
+
+def test_a_comparison_says_how_sure_it_is() -> None:
+    results = Results(suite(), [*quality("base", FIVE), *quality("new", shifted(0.004))])
+    verdicts, sure = tables(comparisons.build(results))
+    assert texts(verdicts)[2:4] == ["better", "+0.41 points"]
+    assert texts(sure)[:2] == ["new", "base"]
+    assert texts(sure)[2:] == ["+0.38 to +0.43", "100 % (48 to 100)", "+9.86 (+3.4 to +16.5)"]
+
+
+def test_few_seeds_say_nothing_of_certainty() -> None:
+    results = Results(suite(), [*quality("base", FIVE[:4]), *quality("new", FIVE[1:])])
+    assert len(tables(comparisons.build(results))) == 1
+
+
+def answered(label: str, right: NDArray[np.bool_], folder: Path) -> list[Result]:
+    """Networks, (seeds, examples), whose answers were kept."""
+
+    def kept(one: Result, row: NDArray[np.bool_]) -> Result:
+        def write(path: Path) -> None:
+            np.savez_compressed(path, target=np.zeros(len(row), dtype=int), predicted=(~row).astype(int))
+
+        return with_artifact(one, folder, "predictions", "predictions.npz", write)
+
+    lines = quality(label, [float(row.mean()) for row in right])
+    return [kept(one, row) for one, row in zip(lines, right, strict=True)]
+
+
+def test_where_the_two_opinions_differ_that_is_said(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    luck = np.array([0.06, -0.02, 0.05, -0.03, 0.08])[:, None]
+    lines = [
+        *answered("base", rng.random((5, 4000)) < 0.85, tmp_path),
+        *answered("new", rng.random((5, 4000)) < 0.85 + luck, tmp_path),
+    ]
+    found = tables(comparisons.build(Results(suite(), lines)))
+    assert texts(found[0])[2] == "indistinguishable"
+    assert texts(found[2])[2] == "better"
+    assert "training again may turn it round" in texts(found[2])[-1]
+    assert "whether the recipe is better" in found[2].caption
