@@ -1,27 +1,37 @@
-"""A suite in a few numbers: what a tracker's parent run shows."""
+"""A suite in a few words and numbers: what a tracker shows of an invocation."""
 
 import re
+from typing import Any
 
 from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.glance import comparisons, leaderboard
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise, summarise_rounds
+from dlbench.analyze.verdict import headline, verdicts
 
-COSTS = (
-    "train_throughput",
-    "infer_throughput",
-    "infer_latency_p50_ms",
-    "train_peak_memory_bytes",
-    "infer_peak_memory_bytes",
-    "mfu",
-    "energy_per_sample_j",
-    "infer_energy_per_sample_j",
-)
+AT_LARGEST = ("train_throughput", "infer_throughput", "train_peak_memory_bytes", "infer_peak_memory_bytes")
+"""Cost metrics that are shown at the largest batch size that was measured."""
+
+AT_SMALLEST = ("infer_latency_p50_ms",)
+
+
+def account(results: Results) -> dict[str, Any]:
+    """What was found, as the fields of a `dlbench.schema.invocation.Invocation`."""
+    return {
+        "verdict": headline(results),
+        "caveats": tuple(dict.fromkeys(caveat for verdict in verdicts(results) for caveat in verdict.caveats)),
+        "leaderboards": tuple(leaderboard(results, arena, memory=True) for arena in results.arenas),
+        "comparisons": comparisons(results),
+        "scores": {arena.score.name: arena.score.better for arena in results.arenas if arena.score is not None},
+        "metrics": aggregates(results),
+    }
 
 
 def aggregates(results: Results) -> dict[str, float]:
     """`{"lstm/test_accuracy_mean": 0.91, "lstm/test_accuracy_n": 5, "lstm/infer_throughput_b64": 12300, …}`.
 
-    Means over seeds, medians over rounds. Where a suite has several datasets, their titles stand in front.
+    Means over seeds, medians over rounds; few of them, for each is a column where runs are compared. Where a suite
+    has several datasets, their titles stand in front.
     """
     values: dict[str, float] = {}
     for arena in results.arenas:
@@ -33,25 +43,26 @@ def aggregates(results: Results) -> dict[str, float]:
 
 
 def _quality(arena: Arena, contender: Contender) -> dict[str, float]:
+    scores = list(contender.values(arena.score.name).values()) if arena.score else []
+    score, time = summarise(scores), summarise(list(contender.values("train_time_s").values()))
     facts: dict[str, float] = {}
-    for metric in (arena.score.name if arena.score else None, "train_time_s"):
-        summary = summarise(list(contender.values(metric).values())) if metric else None
-        if summary is not None:
-            facts[f"{metric}_mean"] = summary.mean
-            facts[f"{metric}_n"] = float(summary.n)
-    return facts
+    if arena.score is not None and score is not None:
+        facts |= {f"{arena.score.name}_mean": score.mean, f"{arena.score.name}_n": float(score.n)}
+        # No interval of one seed.
+        facts |= {} if score.margin is None else {f"{arena.score.name}_margin": score.margin}
+    return facts | ({} if time is None else {"train_time_s_mean": time.mean})
 
 
 def _cost(contender: Contender) -> dict[str, float]:
     facts: dict[str, float] = {}
-    for size in contender.batch_sizes:
-        for metric in COSTS:
-            summary = summarise_rounds(list(contender.rounds(metric, size).values()))
-            if summary is not None:
-                facts[f"{metric}_b{size}"] = summary.median
+    for metrics, sizes in ((AT_LARGEST, contender.batch_sizes[::-1]), (AT_SMALLEST, contender.batch_sizes)):
+        for metric in metrics:
+            found = {size: summarise_rounds(list(contender.rounds(metric, size).values())) for size in sizes}
+            known = [(size, summary.median) for size, summary in found.items() if summary is not None]
+            facts |= {f"{metric}_b{size}": median for size, median in known[:1]}
     return facts
 
 
 def _plain(name: str) -> str:
     """A name in the characters that trackers allow in a metric's."""
-    return re.sub(r"[^\w .\-]+", "_", name, flags=re.ASCII).strip("_ ") or "_"
+    return re.sub(r"[^\w .\-]+", "_", name.replace(" · ", " "), flags=re.ASCII).strip("_ ") or "_"

@@ -133,23 +133,21 @@ class Ending:
 
     def _found(self, how: Closing) -> None:
         """Table, verdict and report; the invocation takes up what there is of them."""
-        from dlbench.analyze.aggregates import aggregates
+        from dlbench.analyze.aggregates import account
         from dlbench.analyze.verdict import headline
         from dlbench.cli.best import line
         from dlbench.cli.report import load, write
         from dlbench.cli.results import table
 
         results = load(self.store, self.suite.name)
-        verdict = headline(results)
         if how.show:
             console = out()
             for arena in results.arenas:
                 console.print(table(results, arena))
             for study in results.studies[:MOST_STUDIES]:
                 data(line(study))
-            data(verdict)
-        found = {"verdict": verdict, "metrics": aggregates(results)}
-        self.invocation = self.invocation.model_copy(update=found)
+            data(headline(results))
+        self.invocation = self.invocation.model_copy(update=account(results))
         if how.report:
             page = write(results, self.suite.name, how.out_folder)
             say(f"report: {page}")

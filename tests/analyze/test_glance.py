@@ -1,0 +1,60 @@
+"""What a tracker is told of a suite: words and few numbers."""
+
+import pytest
+from scipy import stats
+from synthetic import costs, quality, suite
+
+from dlbench.analyze.aggregates import account, aggregates
+from dlbench.analyze.results import Results
+
+FIVE: list[float | None] = [0.90, 0.91, 0.905, 0.912, 0.903]
+LESS: list[float | None] = [0.80, 0.82, 0.805, 0.811, 0.803]
+
+
+def results() -> Results:
+    return Results(
+        suite(),
+        [
+            *quality("lstm", LESS),
+            *quality("gru", FIVE),
+            *costs("lstm", {"infer_throughput": [100.0, 300.0, 200.0], "train_peak_memory_bytes": [2e6, 2e6, 2e6]}),
+            *costs("lstm", {"infer_throughput": [20.0], "infer_latency_p50_ms": [3.0]}, batch_size=1),
+        ],
+    )
+
+
+def test_an_account_tells_the_comparison() -> None:
+    found = account(results())
+    assert found["verdict"].startswith("On ag_news, gru is the most accurate")
+    assert found["scores"] == {"test_accuracy": "higher"}
+    (board,) = found["leaderboards"]
+    assert board.columns == (
+        "model",
+        "accuracy",
+        "n",
+        "against baseline",
+        "infer/s, batch 1",
+        "infer/s, batch 64",
+        "training memory, batch 64",
+    )
+    gru, lstm = board.rows
+    assert gru == ("gru", "90.6 % ± 0.6, n = 5", "5", "better", "", "", "")
+    assert lstm == ("lstm", "80.8 % ± 1.0, n = 5", "5", "baseline", "20", "200", "2.00 MB")
+    (compared,) = found["comparisons"].rows
+    told = dict(zip(found["comparisons"].columns, compared, strict=True))
+    assert (told["contender"], told["against"], told["verdict"]) == ("gru", "lstm", "better")
+    assert (told["difference"], told["wins"], told["seeds"]) == ("+9.8 points", "100 %", "5")
+    low, _, high = told["95 % interval"].partition(" to ")
+    assert float(low.split()[0]) < 9.8 < float(high.split()[0])
+
+
+def test_costs_are_told_once_each_with_their_batch_size() -> None:
+    values = aggregates(results())
+    assert {name: value for name, value in values.items() if "_b" in name} == {
+        "lstm/infer_throughput_b64": 200,
+        "lstm/train_peak_memory_bytes_b64": 2e6,
+        "lstm/infer_latency_p50_ms_b1": 3.0,
+    }
+    low, high = stats.t.interval(0.95, 4, loc=0.906, scale=stats.sem(FIVE))
+    assert values["gru/test_accuracy_margin"] == pytest.approx((high - low) / 2)
+    assert values["gru/test_accuracy_n"] == 5
