@@ -1,6 +1,11 @@
-"""Which points no other point beats in both respects. Knows nothing of models."""
+"""Which points no other point beats in both respects, and how sure that is. Knows nothing of models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlbench.analyze.bootstrap import draws
 
 
 def pareto_front(points: Sequence[tuple[float, float]], *, cheaper_is_lower: bool = False) -> list[int]:
@@ -31,3 +36,47 @@ def hypervolume(points: Sequence[tuple[float, float]], reference: tuple[float, f
             area += (reference[0] - x) * (ceiling - y)
             ceiling = y
     return area
+
+
+def front_probability(
+    scores: NDArray[np.float64], costs: NDArray[np.float64], *, cheaper_is_lower: bool = False
+) -> NDArray[np.float64]:
+    """Share of resamples in which each contender is on the front, (contenders,).
+
+    Args:
+        scores: (resamples, contenders), higher is better.
+        costs: likewise, as in `pareto_front`.
+    """
+    signed = -costs if cheaper_is_lower else costs
+    shares = np.empty(scores.shape[1])
+    for index in range(len(shares)):  # one at a time, so that memory is linear in contenders
+        score, cost = scores[:, [index]], signed[:, [index]]
+        nowhere_worse = (scores >= score) & (signed >= cost)
+        shares[index] = 1 - (nowhere_worse & ((scores > score) | (signed > cost))).any(axis=1).mean()
+    return shares
+
+
+def resampled_means(values: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Means of contenders over resampled seeds, the same seeds for all of them, (RESAMPLES, contenders).
+
+    Args:
+        values: of each contender one a seed, in the same order of the seeds.
+    """
+    columns = [np.array(one, dtype=np.float64)[draws(len(one))].mean(axis=1) for one in values]
+    return np.stack(columns, axis=1)
+
+
+def resampled_medians(rounds: Sequence[Mapping[int, float]]) -> NDArray[np.float64]:
+    """Medians of contenders over resampled rounds, (RESAMPLES, contenders).
+
+    Rounds of one number were measured next to one another: where all contenders have the same, all get the same ones.
+
+    Args:
+        rounds: of each contender round → cost, of one round at least.
+    """
+    same = all(found.keys() == rounds[0].keys() for found in rounds)
+    columns = []
+    for index, found in enumerate(rounds):
+        values = np.array([found[number] for number in sorted(found)])
+        columns.append(np.median(values[draws(len(values), 1 if same else index + 1)], axis=1))
+    return np.stack(columns, axis=1)

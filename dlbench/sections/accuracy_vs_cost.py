@@ -1,73 +1,167 @@
-"""Score against cost: inference throughput, peak memory and energy, with the Pareto front."""
+"""Score against cost: throughput, memory, parameters and energy, each with the Pareto front and how sure that is."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from dlbench.analyze.contenders import Arena
-from dlbench.analyze.pareto import pareto_front
-from dlbench.analyze.quantities import format_of, listed
+from dlbench.analyze.compare import LEAST_SEEDS
+from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.pareto import front_probability, pareto_front, resampled_means, resampled_medians
+from dlbench.analyze.quantities import format_of, listed, share
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 from dlbench.analyze.verdict import score_name
-from dlbench.schema.blocks import Block, Figure, Format, Heading, Section
+from dlbench.schema.blocks import Block, Cell, Column, Figure, Format, Heading, Section, Table
 from dlbench.sections import _charts
 
 POSITION = 50
+SURE = 0.95
+"""Probability from which on a place on the front stands out."""
 
-AXES: tuple[tuple[str, str, Format, bool], ...] = (
-    ("infer_throughput", "Inference throughput (samples/s)", "rate", False),
-    ("infer_peak_memory_bytes", "Peak memory of inference", "bytes", True),
-    ("train_peak_memory_bytes", "Peak memory of training", "bytes", True),
-    ("infer_energy_per_sample_j", "Energy of inference (J/sample)", "number", True),
+
+@dataclass(frozen=True)
+class Axis:
+    """A cost that scores stand against.
+
+    Attributes:
+        title: of the axis, with the unit where its labels are bare numbers.
+        less: whether less of it is better.
+    """
+
+    metric: str
+    title: str
+    format: Format
+    less: bool
+
+    @property
+    def words(self) -> str:
+        """`inference throughput`."""
+        name = self.title.partition(" (")[0]
+        return name[:1].lower() + name[1:]
+
+
+# How long a training took is no axis: trainings may run side by side, and then share the machine.
+AXES = (
+    Axis("infer_throughput", "Inference throughput (samples/s)", "rate", False),
+    Axis("train_throughput", "Training throughput (samples/s)", "rate", False),
+    Axis("infer_peak_memory_bytes", "Peak memory of inference", "bytes", True),
+    Axis("train_peak_memory_bytes", "Peak memory of training", "bytes", True),
+    Axis("parameters", "Parameters", "count", True),
+    Axis("infer_energy_per_sample_j", "Energy of inference (J/sample)", "number", True),
+    Axis("energy_per_sample_j", "Energy of training (J/sample)", "number", True),
 )
-"""Metric, axis title, format, and whether less of it is better."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The contenders of an arena between score and one cost.
+
+    Attributes:
+        rows: one for each that has both.
+        front: indices of rows on the observed front; none where nothing is ranked.
+        probability: contender → how probably it is on the front; empty below five seeds.
+    """
+
+    arena: Arena
+    axis: Axis
+    size: int
+    rows: list[dict[str, Any]]
+    front: list[int]
+    probability: dict[str, float]
 
 
 def build(results: Results) -> Section | None:
-    """A figure for each arena and cost with at least two contenders that have both score and cost."""
+    """A figure for each arena and cost with at least two contenders that have both, and a table of fronts."""
     blocks: list[Block] = []
     for arena in results.arenas:
-        figures = [figure for axis in AXES if (figure := _figure(results, arena, *axis)) is not None]
-        blocks += [Heading(text=arena.title)] if figures and len(results.arenas) > 1 else []
-        blocks += figures
+        planes = [plane for axis in AXES if (plane := _plane(arena, axis)) is not None]
+        blocks += [Heading(text=arena.title)] if planes and len(results.arenas) > 1 else []
+        blocks += _fronts(arena, planes)
+        blocks += [_figure(results, plane) for plane in planes]
     return Section(title="Accuracy against cost", anchor="cost", blocks=tuple(blocks)) if blocks else None
 
 
-def _rows(arena: Arena, metric: str, size: int) -> list[dict[str, Any]]:
-    """One row for each contender with a score and this cost."""
-    rows: list[dict[str, Any]] = []
-    for contender in arena.contenders:
-        score = summarise(list(contender.values(arena.score.name).values())) if arena.score else None
-        cost = summarise_rounds(list(contender.rounds(metric, size).values()))
-        if score is None or cost is None or cost.median <= 0 or contender.emulated:
-            continue
-        margin = score.margin or 0.0
-        rows.append(
-            {
-                "model": contender.name,
-                "cost": cost.median,
-                "rounds": cost.n,
-                "cost_low": cost.median if cost.low is None else cost.low,
-                "cost_high": cost.median if cost.high is None else cost.high,
-                "score": score.mean,
-                "low": score.mean - margin,
-                "high": score.mean + margin,
-                "n": score.n,
-            }
-        )
-    return rows
-
-
-def _figure(results: Results, arena: Arena, metric: str, title: str, format: Format, less: bool) -> Figure | None:
-    sizes = [size for size in arena.batch_sizes if any(c.rounds(metric, size) for c in arena.contenders)]
+def _plane(arena: Arena, axis: Axis) -> Plane | None:
+    sizes = [size for size in arena.batch_sizes if any(c.rounds(axis.metric, size) for c in arena.contenders)]
     if arena.score is None or not sizes or arena.score.better == "neither":
         return None
     size = max(sizes)
-    rows = _rows(arena, metric, size)
-    if len(rows) < 2:
+    found = [(contender, row) for contender in arena.contenders if (row := _row(arena, contender, axis, size))]
+    if len(found) < 2:
         return None
-    name, score_format = score_name(arena), format_of(arena.score.unit)
+    fair = [index for index, (contender, _) in enumerate(found) if contender in arena.ranked]
     sign = 1 if arena.score.better == "higher" else -1
-    front = pareto_front([(row["cost"], sign * row["score"]) for row in rows], cheaper_is_lower=less)
+    points = [(found[index][1]["cost"], sign * found[index][1]["score"]) for index in fair]
+    front = [fair[place] for place in pareto_front(points, cheaper_is_lower=axis.less)]
+    probability = _probabilities(arena, [found[index][0] for index in fair], axis, size, sign)
+    rows = [row for _, row in found]
+    for index, row in enumerate(rows):
+        row["front"] = index in front
+        row["probability"] = share(probability[row["model"]]) if row["model"] in probability else "unknown"
+    return Plane(arena, axis, size, rows, front, probability)
+
+
+def _probabilities(arena: Arena, contenders: Sequence[Contender], axis: Axis, size: int, sign: int) -> dict[str, float]:
+    """Over resampled seeds (the same for all) and rounds."""
+    if arena.score is None or len(contenders) < 2 or len(contenders[0].values(arena.score.name)) < LEAST_SEEDS:
+        return {}
+    values = [contender.values(arena.score.name) for contender in contenders]
+    scores = sign * resampled_means([[one[seed] for seed in sorted(one)] for one in values])
+    costs = resampled_medians([contender.rounds(axis.metric, size) for contender in contenders])
+    found = front_probability(scores, costs, cheaper_is_lower=axis.less)
+    return {contender.name: float(value) for contender, value in zip(contenders, found, strict=True)}
+
+
+def _row(arena: Arena, contender: Contender, axis: Axis, size: int) -> dict[str, Any] | None:
+    """None for a contender without a score or this cost."""
+    score = summarise(list(contender.values(arena.score.name).values())) if arena.score else None
+    cost = summarise_rounds(list(contender.rounds(axis.metric, size).values()))
+    if score is None or cost is None or cost.median <= 0 or contender.emulated:
+        return None
+    margin = score.margin or 0.0
+    return {
+        "model": contender.name,
+        "cost": cost.median,
+        "rounds": cost.n,
+        "cost_low": cost.median if cost.low is None else cost.low,
+        "cost_high": cost.median if cost.high is None else cost.high,
+        "score": score.mean,
+        "low": score.mean - margin,
+        "high": score.mean + margin,
+        "n": score.n,
+    }
+
+
+def _fronts(arena: Arena, planes: Sequence[Plane]) -> list[Block]:
+    """A line for each contender, a column for each cost: how probably it is on that front."""
+    told = [plane for plane in planes if plane.probability]
+    if not told:
+        return []
+    names = [c.name for c in arena.ranked if any(c.name in plane.probability for plane in told)]
+    rows = []
+    for name in names:
+        chances = [plane.probability.get(name) for plane in told]
+        cells = [Cell(value=p, tone="good" if p is not None and p >= SURE else "normal") for p in chances]
+        rows.append((Cell(value=name, series=name), *cells))
+    columns = [
+        Column(name=plane.axis.title.partition(" (")[0], format="fraction", digits=0, tooltip=f"Batch {plane.size}")
+        for plane in told
+    ]
+    return [
+        Table(
+            columns=(Column(name="Contender"), *columns),
+            rows=tuple(rows),
+            caption=f"How probably a contender is on the Pareto front of {score_name(arena)} and each cost: share of "
+            "resamples of seeds (the same for all) and rounds in which no other is at least as good in both respects "
+            "and better in one.",
+        )
+    ]
+
+
+def _figure(results: Results, plane: Plane) -> Figure:
+    arena, axis, rows = plane.arena, plane.axis, plane.rows
+    assert arena.score is not None
+    name, score_format = score_name(arena), format_of(arena.score.unit)
     fair = arena.ranked != ()
     costs, scores = [row["cost"] for row in rows], [row["score"] for row in rows]
     log = _charts.spans_decades(costs, 4.0)
@@ -78,17 +172,19 @@ def _figure(results: Results, arena: Arena, metric: str, title: str, format: For
             strict=True,
         )
     )
-    for index, place in enumerate(_charts.place_labels(spots, [row["model"] for row in rows])):
-        rows[index] |= {**place, "front": fair and index in front}
-    best = [rows[index]["model"] for index in front]
+    for row, place in zip(rows, _charts.place_labels(spots, [row["model"] for row in rows]), strict=True):
+        row |= place
+    best = [rows[index]["model"] for index in plane.front]
+    bars = "Bars are 95 % intervals of the score and the interval over rounds of the cost."
+    if all(row["cost_low"] == row["cost_high"] for row in rows):
+        bars = "Bars are 95 % intervals of the score; the cost does not vary."
     return Figure(
-        name=f"{metric.removesuffix('_bytes')}_{arena.anchor}",
-        title=f"{name.capitalize()} against {title.partition(' (')[0].lower()}",
+        name=f"{axis.metric.removesuffix('_bytes')}_{arena.anchor}",
+        title=f"{name.capitalize()} against {axis.words}",
         alt=f"Scatter plot of {len(rows)} contenders on {arena.title}."
         + (f" On the Pareto front: {listed(best)}." if fair else ""),
-        caption=f"Batch {size}. Bars are 95 % intervals of the score and the interval over rounds of the cost. "
-        + _front_text(best, fair),
-        spec=_charts.chart(rows, _layers(results, rows, name, title, format, score_format, log, less)),
+        caption=f"Batch {plane.size}. {bars} {_front_text(best, fair)}",
+        spec=_charts.chart(rows, _layers(results, plane, name, score_format, log)),
     )
 
 
@@ -100,18 +196,9 @@ def _front_text(best: list[str], fair: bool) -> str:
     return "The dashed line is the Pareto front: nothing is better in both respects than what lies on it."
 
 
-def _layers(
-    results: Results,
-    rows: list[dict[str, Any]],
-    name: str,
-    title: str,
-    format: Format,
-    score_format: str,
-    log: bool,
-    less: bool,
-) -> list[_charts.Spec]:
-    shown = [row["model"] for row in rows]
-    x = _charts.measure("cost", title, format, log=log)
+def _layers(results: Results, plane: Plane, name: str, score_format: str, log: bool) -> list[_charts.Spec]:
+    shown = [row["model"] for row in plane.rows]
+    x = _charts.measure("cost", plane.axis.title, plane.axis.format, log=log)
     y = _charts.measure("score", f"Test {name}", score_format)
     for axis in (x, y):
         axis["scale"]["padding"] = 20
@@ -121,15 +208,16 @@ def _layers(
         _charts.tooltip("model", "model"),
         _charts.tooltip("score", name, _charts.tooltip_format(score_format)),
         _charts.tooltip("n", "seeds"),
-        _charts.tooltip("cost", title.partition(" (")[0].lower(), ".4~s"),
+        _charts.tooltip("cost", plane.axis.words, ".4~s"),
         _charts.tooltip("rounds", "rounds"),
+        _charts.tooltip("probability", "on the front with probability"),
     ]
     return [
         {
             "transform": [{"filter": "datum.front"}],
             "mark": {
                 "type": "line",
-                "interpolate": "step-after" if less else "step-before",
+                "interpolate": "step-after" if plane.axis.less else "step-before",
                 "strokeDash": [4, 4],
                 "opacity": 0.55,
                 "strokeWidth": 1.5,

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from synthetic import quality, suite, with_artifact
+from synthetic import costs, quality, suite, with_artifact
 
 from dlbench.analyze.results import Results
-from dlbench.schema.blocks import Cell, Section, Table
+from dlbench.schema.blocks import Cell, Figure, Section, Table
 from dlbench.schema.record import Result
-from dlbench.sections import comparisons
+from dlbench.sections import accuracy_vs_cost, comparisons
 
 FIVE = [0.90, 0.91, 0.905, 0.912, 0.903]
 
@@ -67,3 +67,32 @@ def test_where_the_two_opinions_differ_that_is_said(tmp_path: Path) -> None:
     assert texts(found[2])[2] == "better"
     assert "training again may turn it round" in texts(found[2])[-1]
     assert "whether the recipe is better" in found[2].caption
+
+
+def test_a_place_on_the_front_has_a_probability() -> None:
+    """The small one is cheapest, whatever the seeds; the large one is best or not, as they fall; the slow one never."""
+    near = [value + (0.004 if seed == 1 else -0.0005) for seed, value in enumerate(FIVE)]
+    lines = [*quality("small", FIVE), *quality("large", near), *quality("slow", shifted(-0.05))]
+    for label, speed, size in (("small", 100.0, 1e4), ("large", 50.0, 1e5), ("slow", 10.0, 1e6)):
+        lines += costs(label, {"infer_throughput": [speed, speed * 1.02], "parameters": [size, size]})
+    section = accuracy_vs_cost.build(Results(suite(), lines))
+    (fronts,) = tables(section)
+    assert [column.name for column in fronts.columns] == ["Contender", "Inference throughput", "Parameters"]
+    chances = {texts(fronts, row)[0]: float(texts(fronts, row)[1]) for row in range(3)}
+    assert (chances["small"], chances["slow"]) == (1.0, 0.0)
+    assert 0.3 < chances["large"] < 0.9
+    assert section is not None
+    figures = [block for block in section.blocks if isinstance(block, Figure)]
+    assert [figure.name for figure in figures] == ["infer_throughput_ag-news", "parameters_ag-news"]
+    assert "the cost does not vary" in figures[1].caption
+
+
+def test_who_lacks_seeds_is_on_no_front() -> None:
+    lines = [*quality("a", FIVE), *quality("b", shifted(-0.01)), *quality("half", [0.99, None, None, None, None])]
+    for label, speed in (("a", 100.0), ("b", 120.0), ("half", 500.0)):
+        lines += costs(label, {"infer_throughput": [speed]})
+    section = accuracy_vs_cost.build(Results(suite(), lines))
+    assert section is not None
+    (figure,) = (block for block in section.blocks if isinstance(block, Figure))
+    assert "On the Pareto front: a and b." in figure.alt
+    assert [texts(table, row)[0] for table in tables(section) for row in range(len(table.rows))] == ["a", "b"]
