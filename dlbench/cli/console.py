@@ -41,6 +41,11 @@ def as_json(value: Any) -> None:
     print()
 
 
+def inert(text: str) -> str:
+    """Text from anywhere, in which nothing moves the cursor, colours or turns the line: such characters are spelled."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 def out() -> "Console":
     """A rich console on stdout, for tables; wide enough for every column when stdout is no terminal."""
     from rich.console import Console

@@ -97,14 +97,20 @@ def code() -> dict[str, Json]:
     """Version of dlbench, and the git commit of the working folder, if it is in a repository."""
     found: dict[str, Json] = {"dlbench": dlbench.__version__, "git_commit": None, "git_dirty": None}
     try:
-        found["git_commit"] = _git("rev-parse", "HEAD")
-        found["git_dirty"] = bool(_git("status", "--porcelain", "--untracked-files=no"))
+        found["git_commit"] = git("rev-parse", "HEAD")
+        found["git_dirty"] = bool(git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
         return found  # no git, or no repository: then there is no commit to name
     return found
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
+    """What git answers in the working folder.
+
+    Raises:
+        OSError: there is no git.
+        subprocess.SubprocessError: it refuses, or takes more than 5 s.
+    """
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=5, env=environment)
     return answer.stdout.strip()

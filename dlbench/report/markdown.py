@@ -48,10 +48,11 @@ def _shielded(start: str) -> str:
 
 
 def _section(section: Section) -> str:
-    return "\n\n".join([f"## {escape(section.title)}", *(_block(block) for block in section.blocks)])
+    return "\n\n".join([f"## {escape(section.title)}", *(block_text(block) for block in section.blocks)])
 
 
-def _block(block: Block) -> str:
+def block_text(block: Block) -> str:
+    """One block as Markdown."""
     match block:
         case Heading():
             return f"### {escape(block.text)}"
