@@ -90,7 +90,8 @@ class JobDir:
     def record(self) -> Record | None:
         """The record, or None while the attempt has not ended."""
         try:
-            return Record.model_validate_json((self.path / "record.json").read_bytes())
+            with open(f"{self.path}/record.json", "rb") as file:
+                return Record.model_validate_json(file.read())
         except FileNotFoundError:
             return None
 

@@ -50,16 +50,14 @@ class Metric(Value):
     def _finite_spread(cls, spread: float | None) -> float | None:
         return spread if spread is not None and math.isfinite(spread) else None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _finite_value(cls, data: Json) -> Json:
-        """A value that is infinite or not a number is no measurement: None, with a reason."""
-        if isinstance(data, dict) and isinstance(data.get("value"), float) and not math.isfinite(data["value"]):
-            return {**data, "value": None, "reason": data.get("reason") or f"the value was {data['value']}"}
-        return data
-
     @model_validator(mode="after")
-    def _reasoned(self) -> "Metric":
-        if self.value is None and not self.reason:
-            raise ValueError(f"metric {self.name!r} has no value and gives no reason")
+    def _measured_or_reasoned(self) -> "Metric":
+        """A value that is infinite or not a number is no measurement: None, with a reason."""
+        if self.value is None:
+            if not self.reason:
+                raise ValueError(f"metric {self.name!r} has no value and gives no reason")
+        elif not math.isfinite(self.value):
+            # The one place in which a value changes: a validator before would cost a third of reading a record.
+            object.__setattr__(self, "reason", self.reason or f"the value was {self.value}")
+            object.__setattr__(self, "value", None)
         return self

@@ -50,6 +50,7 @@ class Store:
         self.root = root
         self.id = id
         self.unreadable: dict[Path, str] = {}
+        self._jobs = f"{root}/jobs"  # text: joining paths took a fifth of the time of reading a record
 
     @classmethod
     def open(cls, root: Path, *, create: bool) -> "Store":
@@ -119,7 +120,7 @@ class Store:
 
     def jobdir(self, job_id: str, attempt: int) -> JobDir:
         """The folder of an attempt, whether it exists or not."""
-        return JobDir(self.root / "jobs" / job_id / str(attempt))
+        return JobDir(Path(f"{self._jobs}/{job_id}/{attempt}"))
 
     def attempts(self, job_id: str) -> list[JobDir]:
         """All attempts at a job, first to last."""
@@ -166,7 +167,7 @@ class Store:
     def open_attempts(self) -> list[JobDir]:
         """Attempts that have a `job.json` but no record: still running, or left behind by a dead process."""
         found = []
-        for job_id in sorted(listdir(self.root / "jobs")):
+        for job_id in sorted(listdir(self._jobs)):
             for jobdir in self.attempts(job_id):
                 path = os.fspath(jobdir.path)
                 if not os.path.exists(f"{path}/record.json") and os.path.exists(f"{path}/job.json"):
@@ -174,11 +175,12 @@ class Store:
         return found
 
     def _numbers(self, job_id: str) -> list[int]:
-        return sorted(int(name) for name in listdir(self.root / "jobs" / job_id) if name.isdecimal())
+        return sorted(int(name) for name in listdir(f"{self._jobs}/{job_id}") if name.isdecimal())
 
     def _standing(self, job_id: str) -> tuple[JobDir, Record] | None:
         last: tuple[JobDir, Record] | None = None
-        for jobdir in reversed(self.attempts(job_id)):
+        for number in reversed(self._numbers(job_id)):
+            jobdir = self.jobdir(job_id, number)
             record = self._read(jobdir)
             if record is not None and record.status in DONE:
                 return jobdir, record
@@ -338,13 +340,14 @@ def new_invocation_id(now: datetime) -> str:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Rest the cycle collector: values have no cycles, and walking ten thousand of them again and again takes
-    longer than reading them.
+    """Rest the cycle collector, and keep it from what is read: values have no cycles, and walking ten thousand of
+    them again and again takes longer than reading them.
     """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_on:
             gc.enable()

@@ -51,7 +51,7 @@ def check(root: Path, text: bytes) -> str:
     return id
 
 
-def listdir(folder: Path) -> list[str]:
+def listdir(folder: Path | str) -> list[str]:
     """Names in a folder, in no order; none if it is not there."""
     try:
         return os.listdir(folder)
