@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,17 @@ def as_json(value: Any) -> None:
     """Data as JSON, on stdout."""
     json.dump(value, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
     print()
+
+
+def as_json_list(items: Iterable[Any]) -> None:
+    """Many items as one JSON list, on stdout: each is written before the next is made."""
+    from pydantic_core import to_json
+
+    before = "[\n"
+    for item in items:
+        sys.stdout.write(before + to_json(item, indent=1, inf_nan_mode="null").decode())
+        before = ",\n"
+    print("[]" if before == "[\n" else "\n]")
 
 
 def inert(text: str) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlbench.cli.console import as_json, out, say, warn
+from dlbench.cli.console import as_json_list, out, say, warn
 from dlbench.cli.options import STORE, Json, Store, Suite
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def results(
     folder = Folder.open(store, create=False)
     name = suite_name(folder, suite)
     if json:
-        as_json([joined(result, name) for result in folder.results(name) if result.record is not None])
+        as_json_list(joined(result, name) for result in folder.results(name) if result.record is not None)
         for line in unreadable(folder):
             warn(line)
         return
