@@ -1,15 +1,18 @@
 """What the statistics of a report say, as its sections have it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
-from synthetic import costs, quality, suite, with_artifact
+from synthetic import costs, job, quality, result, suite, with_artifact
 
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Cell, Figure, Section, Table
+from dlbench.schema.metric import Metric
 from dlbench.schema.record import Result
-from dlbench.sections import accuracy_vs_cost, comparisons
+from dlbench.sections import accuracy_vs_cost, comparisons, time_to_target
 
 FIVE = [0.90, 0.91, 0.905, 0.912, 0.903]
 
@@ -23,6 +26,12 @@ def texts(table: Table, row: int = 0) -> list[str]:
     """A line of a table as it is read."""
     cells = [cell if isinstance(cell, Cell) else Cell(value=cell) for cell in table.rows[row]]
     return [str(cell.value) if cell.text is None else cell.text for cell in cells]
+
+
+def rows_of(figure: Figure) -> list[dict[str, Any]]:
+    """The data behind a figure."""
+    data: Any = figure.spec["data"]
+    return list(data["values"])
 
 
 def shifted(by: float) -> list[float]:
@@ -96,3 +105,46 @@ def test_who_lacks_seeds_is_on_no_front() -> None:
     (figure,) = (block for block in section.blocks if isinstance(block, Figure))
     assert "On the Pareto front: a and b." in figure.alt
     assert [texts(table, row)[0] for table in tables(section) for row in range(len(table.rows))] == ["a", "b"]
+
+
+def timed(label: str, times: list[float], dataset: str) -> list[Result]:
+    """Train results with a target; inf missed it."""
+    lines = []
+    for seed, time in enumerate(times):
+        one = job(label, number=seed, train={"target": 0.9}, dataset={"name": dataset, "digest": f"sha256:{dataset}"})
+        given = {"value": None, "reason": "the best was 0.8"} if time == float("inf") else {"value": time}
+        metrics = [
+            Metric(name="test_accuracy", value=0.9, unit="fraction", better="higher", n=100),
+            Metric.model_validate({"name": "time_to_target_s", "unit": "s", "better": "lower", **given}),
+            Metric.model_validate({"name": "steps_to_target", "unit": "steps", "better": "lower", **given}),
+        ]
+        lines.append(result(one, label, metrics))
+    return lines
+
+
+def test_a_missed_target_is_infinite_and_the_profile_shows_it() -> None:
+    inf = float("inf")
+    lines = [
+        *timed("fast", [1.0, 2.0, 3.0], "ag_news"),
+        *timed("late", [4.0, inf, inf], "ag_news"),
+        *timed("fast", [30.0, 20.0, 10.0], "sst2"),
+        *timed("late", [10.0, 11.0, 10.0], "sst2"),
+    ]
+    section = time_to_target.build(Results(suite(), lines))
+    news, _ = tables(section)
+    assert news.caption.startswith("Target: 90.0 % validation accuracy.")
+    assert texts(news, 0) == ["fast", "3 of 3", "2.00 s (1.00 s to 3.00 s)", "2 (1 to 3)"]
+    assert texts(news, 1) == ["late", "1 of 3", "∞ (4.00 s to ∞)", "∞ (4 to ∞)"]
+    assert section is not None
+    steps, _, over = (block for block in section.blocks if isinstance(block, Figure))
+    shares = [(row["time"], row["share"]) for row in rows_of(steps) if row["model"] == "late"]
+    assert shares == [(0.0, 0.0), (4.0, pytest.approx(1 / 3)), (4.2, pytest.approx(1 / 3))]
+    assert "All seeds of fast did." in steps.alt
+    profiles = {(row["model"], row["times"]): row["share"] for row in rows_of(over)}
+    assert profiles["fast", 1.0] == 0.5
+    assert profiles["fast", 2.0] == 1.0
+    assert profiles["late", 2.2] == 0.5
+
+
+def test_without_a_target_there_is_no_such_section() -> None:
+    assert time_to_target.build(Results(suite(), [*quality("a", FIVE), *quality("b", FIVE)])) is None
