@@ -114,8 +114,7 @@ def _shown(shared: Sequence[_Shared], seeds: int, name: str) -> list[Block]:
         blocks.append(Pictures(name=name, pictures=tuple(pictures), caption=caption))
     texts = [_text(one, seeds) for one in shared if one.mistake.text is not None]
     if texts:
-        labels = ("Text", "True", "Predicted", "Probability", "Seeds")
-        blocks.append(TextPairs(labels=labels, items=tuple(texts), caption=caption))
+        blocks.append(TextPairs(labels=("Text", "True", "Predicted"), items=tuple(texts), caption=caption))
     return blocks
 
 
@@ -125,17 +124,18 @@ def _picture(one: _Shared, seeds: int) -> Picture:
     return Picture(
         png=mistake.picture or b"",
         alt=f"Test example {mistake.index}: {said}",
-        caption=(said, f"{_percent(one.probability)}, {_of(one, seeds)}"),
+        caption=(said, _weight(one, seeds)),
     )
 
 
 def _text(one: _Shared, seeds: int) -> tuple[str, ...]:
     mistake = one.mistake
-    return mistake.text or "", mistake.target, mistake.predicted, _percent(one.probability), _of(one, seeds)
+    return mistake.text or "", mistake.target, f"{mistake.predicted} ({_weight(one, seeds)})"
 
 
-def _of(one: _Shared, seeds: int) -> str:
-    return "one seed" if seeds == 1 else f"{one.seeds} of {seeds} seeds"
+def _weight(one: _Shared, seeds: int) -> str:
+    """How sure the wrong answer is, and how many seeds give it."""
+    return f"{_percent(one.probability)}, {'one seed' if seeds == 1 else f'{one.seeds} of {seeds} seeds'}"
 
 
 def _percent(probability: float) -> str:
