@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from dlbench.analyze.distributions import t_quantile, t_tail
 from dlbench.analyze.summary import LEVEL
 
 Word = Literal["better", "worse", "indistinguishable", "too few seeds"]
@@ -160,13 +160,13 @@ def _sd(differences: NDArray[np.float64], scale: float) -> float | None:
 
 
 def _margin(sd: float, n: int, among: int = 1) -> float:
-    return float(stats.t.ppf(1 - (1 - LEVEL) / (2 * among), n - 1)) * sd / math.sqrt(n)
+    return t_quantile(1 - (1 - LEVEL) / (2 * among), n - 1) * sd / math.sqrt(n)
 
 
 def _p_value(mean: float, sd: float, n: int) -> float:
     if sd == 0:
         return 1.0 if mean == 0 else 0.0
-    return float(2 * stats.t.sf(abs(mean) / (sd / math.sqrt(n)), n - 1))
+    return 2 * t_tail(abs(mean) / (sd / math.sqrt(n)), n - 1)
 
 
 def resolvable(sd: float, n: int, alpha: float = ALPHA) -> float:
@@ -175,7 +175,7 @@ def resolvable(sd: float, n: int, alpha: float = ALPHA) -> float:
     Args:
         sd: standard deviation of the paired differences; the answer has its unit.
     """
-    quantiles = float(stats.t.ppf(1 - alpha / 2, n - 1) + stats.t.ppf(POWER, n - 1))
+    quantiles = t_quantile(1 - alpha / 2, n - 1) + t_quantile(POWER, n - 1)
     return quantiles * sd / math.sqrt(n)
 
 

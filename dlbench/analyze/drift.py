@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from scipy import stats
 
 from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.distributions import t_quantile
 from dlbench.analyze.floors import USUAL
 from dlbench.analyze.summary import LEVEL
 from dlbench.schema.record import Record
@@ -120,7 +120,7 @@ def welch_ratio(values: Sequence[float], others: Sequence[float]) -> tuple[float
     if a + b == 0:
         return math.exp(mean), math.exp(mean), math.exp(mean)
     freedom = (a + b) ** 2 / (a**2 / (len(ours) - 1) + b**2 / (len(theirs) - 1))
-    margin = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(a + b)
+    margin = t_quantile((1 + LEVEL) / 2, freedom) * math.sqrt(a + b)
     return math.exp(mean), math.exp(mean - margin), math.exp(mean + margin)
 
 

@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from scipy import stats
+from dlbench.analyze.distributions import t_quantile
 
 COVERED = 0.95
 """Share of pairs whose difference stays below the noise floor."""
@@ -22,7 +22,7 @@ def noise_floor(values: Sequence[float]) -> float:
         values: one a round, positive, at least two.
     """
     spread = statistics.stdev(math.log(value) for value in values)
-    point = float(stats.t.ppf((1 + COVERED) / 2, len(values) - 1))
+    point = t_quantile((1 + COVERED) / 2, len(values) - 1)
     return math.expm1(point * math.sqrt(2) * spread)
 
 

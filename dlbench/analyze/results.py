@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -25,6 +24,9 @@ from dlbench.schema.mistake import Mistake, Mistakes
 from dlbench.schema.record import Result
 from dlbench.schema.study import Study
 from dlbench.schema.suite import Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_MEMORY = 0.01
 """Difference of two memories, as a fraction, below which nobody is said to need less: peaks often repeat exactly."""
@@ -171,8 +173,10 @@ class Results:
         usual = LEAST_MEMORY if metric.endswith("_bytes") else 0.0
         return replace(ratio, floor=self.noise_floors.get(metric, usual), drifted=drifted)
 
-    def curve(self, result: Result) -> pd.DataFrame | None:
+    def curve(self, result: Result) -> "pd.DataFrame | None":
         """Learning curve of a train job: a row for each validation; None if it left none or it cannot be read."""
+        import pandas as pd  # here: a table of results needs no curves, and is there half a second sooner
+
         path = self._artifact(result, "curve")
         if path is None:
             return None

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+
+from dlbench.analyze.distributions import at_most, t_quantile
 
 LEVEL = 0.95
 """Confidence level of every interval in a report."""
@@ -46,7 +47,7 @@ def summarise(values: Sequence[float]) -> Summary | None:
     if n == 0:
         return None
     sd = float(sample.std(ddof=1)) if n > 1 else None
-    margin = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * sd / math.sqrt(n) if sd is not None else None
+    margin = t_quantile((1 + LEVEL) / 2, n - 1) * sd / math.sqrt(n) if sd is not None else None
     q1, median, q3 = (float(q) for q in np.quantile(sample, [0.25, 0.5, 0.75]))
     return Summary(n, float(sample.mean()), sd, margin, median, q1, q3, float(sample.min()), float(sample.max()))
 
@@ -98,4 +99,4 @@ def _median(ordered: Sequence[float]) -> float:
 
 def _coverage(n: int, rank: int) -> float:
     """Probability that the median lies between the order statistics `rank` and `n − 1 − rank`, counted from 0."""
-    return float(1 - 2 * stats.binom.cdf(rank, n, 0.5))
+    return 1 - 2 * at_most(rank, n)
