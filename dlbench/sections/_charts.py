@@ -38,7 +38,9 @@ def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, legend: 
     }
 
 
-_FADED: Spec = {"test": "length(pick) && indexof(pick, datum.model) < 0", "value": 0.08}
+_ANOTHER = "length(pick) && indexof(pick, datum.model) < 0"
+_LEFT = 0.12
+"""Share of its opacity that is left to what belongs to another model."""
 
 
 def _fading(layer: Spec) -> Spec:
@@ -48,7 +50,8 @@ def _fading(layer: Spec) -> Spec:
     own = encoding.get("opacity", {"value": layer["mark"].get("opacity", 1.0)})
     if not of_models or "value" not in own:
         return layer
-    conditions = [_FADED, *([own["condition"]] if "condition" in own else [])]
+    faded = {"test": _ANOTHER, "value": round(_LEFT * own["value"], 3)}
+    conditions = [faded, *([own["condition"]] if "condition" in own else [])]
     mark = {key: value for key, value in layer["mark"].items() if key != "opacity"}
     return {**layer, "mark": mark, "encoding": {**encoding, "opacity": {**own, "condition": conditions}}}
 
@@ -97,7 +100,7 @@ def _axis_labels(format: str) -> Spec:
         case "points":
             return {"labelExpr": "datum.value == 0 ? '0' : format(100 * datum.value, '+~r')"}
         case _:
-            return {"format": ",~r"}
+            return {"labelExpr": "format(datum.value, ',~r')"}  # as a format of the axis it would round 128 to 130
 
 
 def tooltip(field: str, title: str, format: str | None = None) -> Spec:

@@ -1,18 +1,20 @@
-"""Learning curves: the validation score against epochs and against seconds, the training loss against epochs.
+"""Learning curves: the validation score against epochs, seconds and operations, the training loss against epochs.
 
 Each with the range over seeds. The loss tells whether a network that scores badly could not be trained or does not
 generalise.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from dlbench.analyze.contenders import Arena, finished
+from dlbench.analyze.contenders import Arena, Contender, finished
 from dlbench.analyze.curves import pool
 from dlbench.analyze.quantities import format_of
 from dlbench.analyze.results import Results
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.blocks import Block, Figure, Heading, Section
+from dlbench.schema.train import FORWARD_AND_BACKWARD
 from dlbench.sections import _charts
 
 POSITION = 40
@@ -27,6 +29,27 @@ class Quantity:
     file: str
     format: str
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What is drawn to the right: a column of the rows, its name in files and in words, and what a caption adds."""
+
+    column: str
+    file: str
+    name: str
+    note: str = ""
+
+
+EPOCHS = Axis("epoch", "epochs", "epochs")
+SECONDS = Axis("elapsed_s", "seconds", "seconds of training")
+FLOPS = Axis(
+    "flops",
+    "flops",
+    "floating-point operations",
+    f" Operations are those of a forward pass, times {FORWARD_AND_BACKWARD} for forward and backward pass, times the "
+    "examples seen.",
+)
 
 
 def build(results: Results) -> Section | None:
@@ -53,33 +76,41 @@ def _figures(results: Results, arena: Arena) -> list[Figure]:
         "What training minimised, since the validation before, in nats. ",
     )
     figures: list[Figure] = []
-    for quantity, axes in ((score, (False, True)), (loss, (False,))):
+    for quantity, axes in ((score, (EPOCHS, SECONDS, FLOPS)), (loss, (EPOCHS,))):
         rows = _rows(results, arena, quantity.column)
-        figures += [_figure(results, arena, rows, quantity, by_time) for by_time in axes if rows]
+        for axis in axes:
+            usable = rows if axis is EPOCHS else [row for row in rows if row[axis.column] > 0]  # nan is not
+            figures += [_figure(results, arena, usable, quantity, axis)] if usable else []
     return figures
 
 
 def _rows(results: Results, arena: Arena, column: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for contender in arena.contenders:
-        curves = [results.curve(result) for result, _ in finished(contender.train)]
-        pooled = pool([curve for curve in curves if curve is not None], column)
+        done = finished(contender.train)
+        pooled = pool([curve for result, _ in done if (curve := results.curve(result)) is not None], column)
+        pooled["flops"] = pooled["epoch"].astype(float) * _flops_per_epoch(contender)
         for point in pooled.round(6).to_dict("records"):
             rows.append({"model": contender.name, **{str(key): value for key, value in point.items()}})
     return rows
 
 
-def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], quantity: Quantity, by_time: bool) -> Figure:
+def _flops_per_epoch(contender: Contender) -> float:
+    """Operations of an epoch of training; not a number where they were not counted."""
+    sample = next((record.metric("flops_per_sample") for _, record in contender.measured), None)
+    size = next((record.dataset.train for _, record in finished(contender.train)), None)
+    if sample is None or sample.value is None or size is None:
+        return math.nan
+    return sample.value * FORWARD_AND_BACKWARD * size
+
+
+def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], quantity: Quantity, axis: Axis) -> Figure:
     shown = list(dict.fromkeys(row["model"] for row in rows))
-    if by_time:
-        rows = [row for row in rows if row["elapsed_s"] == row["elapsed_s"] and row["elapsed_s"] > 0]
-        field, what = "elapsed_s", "seconds of training"
-        ends = [max((row["elapsed_s"] for row in rows if row["model"] == model), default=1.0) for model in shown]
-        log = _charts.spans_decades(ends)
-    else:
-        field, what, log = "epoch", "epochs", False
-    x = _charts.measure(field, what.capitalize(), "number", log=log)
-    if not by_time and max(row["epoch"] for row in rows) >= 2:
+    field, what = axis.column, axis.name
+    ends = [max(row[field] for row in rows if row["model"] == model) for model in shown]
+    log = axis is not EPOCHS and _charts.spans_decades(ends)
+    x = _charts.measure(field, what.capitalize(), "rate" if axis is FLOPS else "number", log=log)
+    if axis is EPOCHS and max(row["epoch"] for row in rows) >= 2:
         x["axis"]["tickMinStep"] = 1
     title = quantity.name.capitalize()
     y = _charts.measure("mean", title, quantity.format)
@@ -93,10 +124,10 @@ def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], quantity
     shapes = _charts.shape(results.series, shown)
     layers = _charts.lines_with_bands(x, y, hue, shapes, tip, point_size=45)
     return Figure(
-        name=f"{quantity.file}_{'seconds' if by_time else 'epochs'}_{arena.anchor}",
+        name=f"{quantity.file}_{axis.file}_{arena.anchor}",
         title=f"{title} against {what}",
         alt=f"Lines of {quantity.name} against {what} on {arena.title} for {', '.join(shown)}.",
         caption=f"{quantity.note}Mean over seeds; the band reaches from the lowest to the highest seed, up to the last "
-        "step that all seeds reached." + (" Logarithmic time." if log else ""),
+        f"step that all seeds reached.{axis.note}" + (" Logarithmic to the right." if log else ""),
         spec=_charts.chart(rows, layers),
     )

@@ -106,3 +106,14 @@ def test_the_page_of_two_hundred_jobs_is_small(tmp_path: Path) -> None:
     index = build_report(Results(suite(), results), tmp_path / "report")
     assert index.stat().st_size < 3e6
     assert "varied_dataset_length" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_values_of_an_axis_are_not_rounded(tmp_path: Path) -> None:
+    results = [
+        one
+        for size in (32, 128)
+        for one in quality(f"a batch_size={size}", [0.9, 0.91], varied={"train.batch_size": size})
+    ]
+    build_report(Results(suite(), results), tmp_path)
+    (svg,) = (tmp_path / "figures").glob("varied_train_batch_size_*.svg")
+    assert {">32<", ">128<"} <= set(re.findall(r">\d+<", svg.read_text()))

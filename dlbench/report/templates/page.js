@@ -1,5 +1,7 @@
 "use strict";
 (() => {
+  const specs = JSON.parse(document.getElementById("specs").textContent);
+
   // Tables: a click on a heading sorts by it, numbers as numbers, empty cells last.
   const keyed = (cell) => {
     const raw = cell.dataset.value;
@@ -9,6 +11,26 @@
     if (a === null || b === null) return (a === null) - (b === null);
     if (typeof a === "number" && typeof b === "number") return a - b;
     return String(a).localeCompare(String(b), undefined, { numeric: true });
+  };
+  // Long tables: a field above keeps the rows that hold every word in it.
+  const filterable = (table) => {
+    const rows = [...table.tBodies[0].rows];
+    if (rows.length < 6) return;
+    const field = document.createElement("input");
+    const count = document.createElement("output");
+    const bar = document.createElement("div");
+    bar.className = "filter";
+    field.type = "search";
+    field.placeholder = "Filter rows";
+    field.setAttribute("aria-label", `Filter rows: ${table.parentElement.getAttribute("aria-label")}`);
+    field.addEventListener("input", () => {
+      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+      const shown = rows.filter((row) => !row.hidden).length;
+      count.value = words.length ? `${shown} of ${rows.length} rows` : "";
+    });
+    bar.append(field, count);
+    table.parentElement.before(bar);
   };
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells];
@@ -29,10 +51,88 @@
         body.append(...rows.map(([, row]) => row));
       });
     });
+    filterable(table);
   }
 
+  // Models: one that is picked, in the list, in a table or in a chart, stands out everywhere.
+  const picked = new Set();
+  const charts = [];
+  const list = document.querySelector(".models");
+  const show = ({ view, models }) =>
+    view.signal("pick", [...picked].filter((name) => models.has(name))).runAsync();
+  const showAll = () => {
+    for (const chart of charts) show(chart);
+    for (const button of document.querySelectorAll("button[data-series]"))
+      button.setAttribute("aria-pressed", picked.has(button.dataset.series));
+    for (const row of document.querySelectorAll("tbody tr"))
+      row.classList.toggle("picked", picked.has(row.querySelector("button[data-series]")?.dataset.series));
+    if (!list) return;
+    list.querySelector("output").value = picked.size ? `Highlighted: ${[...picked].join(", ")}` : "";
+    list.querySelector(".clear").hidden = !picked.size;
+  };
+  const pick = (name) => {
+    if (!picked.delete(name)) picked.add(name);
+    showAll();
+  };
+  const clear = () => {
+    if (!picked.size) return;
+    picked.clear();
+    showAll();
+  };
+  for (const cell of document.querySelectorAll("td[data-series]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.series = cell.dataset.series;
+    button.setAttribute("aria-pressed", "false");
+    button.append(...cell.childNodes);
+    cell.append(button);
+  }
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("button[data-series]");
+    if (button) pick(button.dataset.series);
+  });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && clear());
+  if (list) {
+    list.hidden = false;
+    list.querySelector(".clear").addEventListener("click", clear);
+  }
+
+  // A chart's rows as a table, for who would rather read them.
+  const MOST_ROWS = 500;
+  const tabulated = (rows) => {
+    const fields = [...new Set(rows.slice(0, MOST_ROWS).flatMap(Object.keys))].filter((key) => !PLACES.has(key));
+    const table = document.createElement("table");
+    const line = (row, values, kind) => values.forEach((value) => {
+      const cell = document.createElement(kind);
+      cell.textContent = value ?? "";
+      row.append(cell);
+    });
+    line(table.createTHead().insertRow(), fields, "th");
+    const body = table.createTBody();
+    for (const row of rows.slice(0, MOST_ROWS))
+      line(body.insertRow(), fields.map((field) => typeof row[field] === "number" ? Number(row[field].toPrecision(6)) : row[field]), "td");
+    return table;
+  };
+  const PLACES = new Set(["dx", "dy", "align"]);
+  for (const details of document.querySelectorAll("details.data"))
+    details.addEventListener("toggle", () => {
+      if (details.querySelector("table")) return;
+      const rows = specs[details.dataset.figure].data.values;
+      const box = document.createElement("div");
+      box.className = "table-box";
+      box.tabIndex = 0;
+      box.append(tabulated(rows));
+      details.append(box);
+      if (rows.length > MOST_ROWS) details.append(`The first ${MOST_ROWS} of ${rows.length} rows.`);
+    });
+
   // Charts: drawn one after the other, so that the page answers in between; the static picture if drawing fails.
-  const specs = JSON.parse(document.getElementById("specs").textContent);
+  const clickable = (spec) => {
+    for (const legend of spec.legends ?? [])
+      for (const part of ["symbols", "labels"])
+        legend.encode = { ...legend.encode, [part]: { ...legend.encode?.[part], interactive: true } };
+    return spec;
+  };
   const draw = async (box) => {
     const picture = box.querySelector("noscript").textContent;
     const place = document.createElement("div");
@@ -41,7 +141,16 @@
     try {
       const spec = specs[box.dataset.figure];
       spec.config.legend.columns = Math.max(1, Math.floor((box.clientWidth - 60) / spec.usermeta.legend_entry_px));
-      await vegaEmbed(place, spec, { actions: false, renderer: "svg", tooltip: { theme: "custom" } });
+      const { view } = await vegaEmbed(place, spec, {
+        actions: false, renderer: "svg", tooltip: { theme: "custom" }, patch: clickable,
+      });
+      const chart = { view, models: new Set(spec.data.values.map((row) => row.model)) };
+      view.addEventListener("click", (event, item) => {
+        const name = item?.datum?.model ?? item?.datum?.value;
+        if (chart.models.has(name)) pick(name);
+      });
+      charts.push(chart);
+      if (picked.size) show(chart);
       box.classList.add("drawn");
     } catch (error) {
       console.error(box.dataset.figure, error);
