@@ -31,10 +31,9 @@ class Page(Value):
 
     @property
     def tables(self) -> dict[str, Table]:
-        """Every table by a name for its file: its section's anchor, and a number where that has several."""
+        """Every table by a name for its file: its section's anchor, with a number from the second one on."""
         found: dict[str, Table] = {}
         for section in self.sections:
             tables = [block for block in section.blocks if isinstance(block, Table)]
-            several = len(tables) > 1
-            found |= {f"{section.anchor}{f'-{n}' if several else ''}": table for n, table in enumerate(tables, 1)}
+            found |= {f"{section.anchor}{f'-{n}' if n > 1 else ''}": table for n, table in enumerate(tables, 1)}
         return found

@@ -155,7 +155,7 @@ def _layers(rows: Sequence[dict[str, Any]], down: str, across: str, format: str)
             **axis,
             "title": words_of(across).capitalize(),
             "orient": "top",
-            "labelAngle": 0 if len(x_words) <= 6 else -45,
+            "labelAngle": angle,
         },
     }
     y = {
