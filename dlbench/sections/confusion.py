@@ -1,5 +1,7 @@
-"""Confusion matrix of the best contender on each dataset: which classes are mistaken for which."""
+"""Confusion matrix of the best contender on each dataset, and how many of each class every contender recognises."""
 
+from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from dlbench.analyze.contenders import Arena, Contender, finished
@@ -15,21 +17,19 @@ MOST_WRITTEN = 12
 
 
 def build(results: Results) -> Section | None:
-    """One matrix for each arena whose score kept one."""
+    """For each arena whose score kept them: one matrix, and the recall of each class for each contender."""
     blocks: list[Block] = []
     for arena in results.arenas:
-        figure = _figure(arena)
-        if figure is not None:
-            blocks.append(figure)
+        pooled = {c: found for c in arena.contenders if (found := _pooled(arena, c)) is not None}
+        best = arena.best or next(iter(pooled), None)
+        if best in pooled:
+            blocks.append(_figure(arena, best, *pooled[best]))
+        if len(pooled) > 1:
+            blocks.append(_recalls(results, arena, pooled))
     return Section(title="Confusion", anchor="confusion", blocks=tuple(blocks)) if blocks else None
 
 
-def _figure(arena: Arena) -> Figure | None:
-    best = arena.best or next((contender for contender in arena.contenders if contender.seeds), None)
-    pooled = _pooled(arena, best) if best is not None else None
-    if best is None or pooled is None:
-        return None
-    counts, classes = pooled
+def _figure(arena: Arena, best: Contender, counts: list[list[float]], classes: list[str]) -> Figure:
     rows: list[dict[str, Any]] = []
     for i, row in enumerate(counts):
         total = sum(row)
@@ -52,6 +52,43 @@ def _figure(arena: Arena) -> Figure | None:
         caption=f"Rows are true classes; shares of a row, over {_seeds(len(best.seeds))}.{finding}",
         spec=_spec(rows, classes),
         height_px=min(max(160, 40 * len(classes)), 520),
+    )
+
+
+def _recalls(results: Results, arena: Arena, pooled: Mapping[Contender, tuple[list[list[float]], list[str]]]) -> Figure:
+    """Share of each class that is recognised, by all contenders, over all their seeds."""
+    rows: list[dict[str, Any]] = []
+    for contender, (counts, classes) in pooled.items():
+        for i, (name, row) in enumerate(zip(classes, counts, strict=True)):
+            total = sum(row)
+            if total:
+                rows.append({"model": contender.name, "class": name, "recall": row[i] / total, "count": total})
+    names = list(dict.fromkeys(row["class"] for row in rows))
+    shown = [contender.name for contender in pooled]
+    means = {name: fmean(row["recall"] for row in rows if row["class"] == name) for name in names}
+    hardest = min(means, key=lambda name: means[name])
+    x = _charts.measure("recall", "Recall", "fraction")
+    y = {"field": "class", "type": "nominal", "scale": {"domain": names}, "axis": {"title": None, "labelLimit": 160}}
+    tip = [
+        _charts.tooltip("model", "model"),
+        _charts.tooltip("class", "class"),
+        _charts.tooltip("recall", "recall", ".2%"),
+        _charts.tooltip("count", "examples over all seeds", ","),
+    ]
+    hue, shapes = _charts.colour(results.series, shown), _charts.shape(results.series, shown)
+    points = {
+        "mark": {"type": "point", "filled": True, "size": 75, "opacity": 0.85},
+        "encoding": {"x": x, "y": y, "color": hue, "shape": shapes, "tooltip": tip},
+    }
+    return Figure(
+        name=f"recall_{arena.anchor}",
+        title=f"Recall of each class on {arena.title}",
+        alt=f"Dot plot of the recall of {len(names)} classes by {len(shown)} contenders on {arena.title}; the hardest "
+        f"class is {hardest} ({100 * means[hardest]:.1f} % on average).",
+        caption="The share of a class's test examples that is recognised, over all seeds of a contender. Hardest: "
+        f"{hardest}.",
+        spec=_charts.chart(rows, [points]),
+        height_px=max(110, 30 * len(names)),
     )
 
 
