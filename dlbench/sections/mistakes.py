@@ -83,7 +83,7 @@ def _overview(seeds: Sequence[_Seed]) -> str:
     alike = int(((predicted == predicted[0]).all(axis=0) & (predicted[0] != target)).sum())
     everyone = "both seeds" if len(seeds) == 2 else f"all {len(seeds)} seeds"
     mean = f"{fmean(wrong):,.0f}"
-    return f"{among} a seed answers {mean} wrongly on average; {everyone} give {alike:,} of them the same wrong class."
+    return f"{among} a seed answers {mean} wrongly on average; {everyone} give {alike:,} the same wrong class."
 
 
 def _shared(seeds: Sequence[_Seed]) -> list[_Shared]:

@@ -118,7 +118,9 @@ def test_mistakes_that_most_seeds_make_come_first_then_the_surest(tmp_path: Path
         ("zero, taken for one", "99.0 %, 1 of 3 seeds"),
     ]
     assert block.pictures[0].alt == "Test example 7: zero, taken for three"
-    assert "Of 40 test examples a seed answers 2 wrongly on average; all 3 seeds give 1 of them" in said(results)
+    assert "Of 40 test examples a seed answers 2 wrongly on average; all 3 seeds give 1 the same wrong class" in said(
+        results
+    )
 
 
 def test_a_seed_counts_even_if_it_was_surer_of_24_other_mistakes(tmp_path: Path) -> None:
