@@ -11,6 +11,7 @@ from dlbench.analyze.cost_verdict import cost_verdict
 from dlbench.analyze.quantities import difference, format_of, listed, times, with_margin
 from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import summarise, summarise_rounds
+from dlbench.analyze.tuning import tuning_caveats
 
 NOTICEABLE = 1.1
 """A ratio of speeds below which nobody is called faster."""
@@ -25,7 +26,7 @@ class Verdict:
 
     Attributes:
         sentence: the finding; complete sentences, plain text.
-        caveats: what limits it: data, seeds that are missing.
+        caveats: what limits it: data, seeds that are missing, unequal tuning.
         decided: whether the sentence names a winner.
     """
 
@@ -65,7 +66,7 @@ def _verdict(results: Results, arena: Arena) -> Verdict:
     if score is None:
         return Verdict(arena, f"On {arena.title}, no training has finished yet.", _data_caveats(arena), False)
     ranked = arena.ranked
-    caveats = (*_seed_caveats(arena), *_data_caveats(arena))
+    caveats = (*_seed_caveats(arena), *tuning_caveats(results, arena), *_data_caveats(arena))
     best = arena.best
     if best is None:
         return Verdict(arena, _unranked(arena), caveats, False)
