@@ -1,0 +1,397 @@
+"""B against A: which rows there are, what is told of them, and how often two equal runs are told apart."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from synthetic import costs, quality, result, suite
+
+from dlbench.analyze.changes import CODE, changes, machine_changes
+from dlbench.analyze.compare import holm
+from dlbench.analyze.logratio import paired_logs, welch_logs
+from dlbench.analyze.partners import Partners, across, joined, within
+from dlbench.analyze.results import Results
+from dlbench.analyze.versus import JOBS, found, versus
+from dlbench.analyze.versus_rows import Row, Settings, summary
+from dlbench.schema.record import Record, Result
+
+SCORES = (0.90, 0.905, 0.912, 0.899, 0.907, 0.903)
+SPEEDS = (1000.0, 1012.0, 995.0, 1004.0, 990.0)
+USUAL = Settings()
+
+
+def side(*results: Sequence[Result], **fields: Any) -> Results:
+    return Results(suite(**fields), [one for some in results for one in some])
+
+
+def judged(a: Results, b: Results, settings: Settings = USUAL) -> dict[tuple[str, int | None], Row]:
+    """The rows by metric and batch size, of sides with one contender."""
+    return {(row.metric, row.batch_size): row for row in versus(across(a, b).matches, settings)}
+
+
+def speeds(values: Sequence[float], **fields: Any) -> list[Result]:
+    made: list[Result] = costs("lstm", {"train_throughput": list(values)}, **fields)
+    return made
+
+
+def recorded(results: Sequence[Result], change: Callable[[Record], dict[str, Any]]) -> list[Result]:
+    """The same results with other records."""
+    return [
+        one
+        if one.record is None
+        else one.model_copy(update={"record": one.record.model_copy(update=change(one.record))})
+        for one in results
+    ]
+
+
+# --- arithmetic -----------------------------------------------------------------------------------------------------
+
+
+def test_independent_rounds_are_compared_by_welch() -> None:
+    ours, theirs = [10.0, 11.0, 12.5, 9.8], [14.0, 13.1, 20.0, 15.5, 16.0]
+    ratio, p = welch_logs(ours, theirs)
+    known = stats.ttest_ind(np.log(ours), np.log(theirs), equal_var=False)
+    interval = known.confidence_interval(0.95)
+    assert ratio is not None
+    assert p == pytest.approx(known.pvalue)
+    assert ratio.ratio == pytest.approx(stats.gmean(ours) / stats.gmean(theirs))
+    assert (ratio.low, ratio.high) == pytest.approx((math.exp(interval.low), math.exp(interval.high)))
+    assert (ratio.own, ratio.other) == pytest.approx((stats.gmean(ours), stats.gmean(theirs)))
+
+
+def test_rounds_side_by_side_are_pairs() -> None:
+    """A slow minute that both had is nobody's."""
+    ours, theirs = {0: 10.1, 1: 20.3, 2: 40.1, 5: 9.0}, {0: 20.0, 1: 40.2, 2: 80.5, 7: 1.0}
+    ratio, p = paired_logs(ours, theirs)
+    known = stats.ttest_rel(np.log([10.1, 20.3, 40.1]), np.log([20.0, 40.2, 80.5]))
+    assert ratio is not None
+    assert p == pytest.approx(known.pvalue)
+    assert ratio.ratio == pytest.approx(0.502, abs=0.003)
+    _, unpaired = welch_logs(list(ours.values()), list(theirs.values()))
+    assert unpaired is not None
+    assert unpaired > 0.1 > 0.001 > known.pvalue
+
+
+def test_rounds_that_never_vary() -> None:
+    assert welch_logs([5.0] * 3, [5.0] * 3)[1] == 1.0
+    assert welch_logs([5.0] * 3, [6.0] * 3)[1] == 0.0
+    assert paired_logs({0: 2.0, 1: 4.0}, {0: 1.0, 1: 2.0})[1] == 0.0
+    assert welch_logs([5.0], [6.0, 7.0])[1] is None
+    assert welch_logs([0.0, 1.0], [6.0, 7.0]) == (None, None)
+    assert welch_logs([], [6.0]) == (None, None)
+
+
+# --- verdicts -------------------------------------------------------------------------------------------------------
+
+
+def test_a_worse_score_is_a_regression_and_its_p_value_that_of_scipy() -> None:
+    lower = [score - drop for score, drop in zip(SCORES, (0.02, 0.021, 0.019, 0.022, 0.018, 0.02), strict=True)]
+    row = judged(side(quality("lstm", SCORES)), side(quality("lstm", lower)))["test_accuracy", None]
+    assert (row.word, row.judgement, row.n) == ("worse", "regression", (6, 6))
+    assert row.p == pytest.approx(stats.ttest_rel(lower, SCORES).pvalue)
+    assert (row.change, row.a, row.b) == pytest.approx((-0.02, np.mean(SCORES), np.mean(lower)))
+
+
+def test_direction_belongs_to_the_metric() -> None:
+    less = [score - 0.02 - 0.001 * (n % 2) for n, score in enumerate(SCORES)]
+    settings = Settings(metrics=("test_loss",))
+    a, b = (side(quality("lstm", scores, name="loss", better="lower")) for scores in (SCORES, less))
+    assert judged(a, b, settings)["test_loss", None].judgement == "improvement"
+    assert judged(b, a, settings)["test_loss", None].judgement == "regression"
+
+
+def test_words_are_corrected_over_all_rows() -> None:
+    """One contender of six differs, at a p value that is none among six."""
+    weak = [score + shift for score, shift in zip(SCORES, (0.004, 0.011, 0.001, 0.009, 0.012, 0.003), strict=True)]
+    p = float(stats.ttest_rel(weak, SCORES).pvalue)
+    assert 0.05 / 6 < p < 0.05
+    names = [f"m{n}" for n in range(6)]
+    same = [[score + 1e-4 * (-1) ** (n + i) for n, score in enumerate(SCORES)] for i in range(5)]
+    a = side(*(quality(name, SCORES) for name in names))
+    b = side(*(quality(name, scores) for name, scores in zip(names, [weak, *same], strict=True)))
+    rows = versus(across(a, b).matches, USUAL)
+    assert [row.p_holm for row in rows] == pytest.approx(holm([row.p or 0 for row in rows]))
+    assert {row.word for row in rows} == {"indistinguishable"}
+    assert versus(across(a, b).matches[:1], USUAL)[0].word == "better"
+
+
+def test_too_few_seeds_decide_nothing() -> None:
+    few = judged(side(quality("lstm", SCORES[:3])), side(quality("lstm", [0.1, 0.11, 0.12])))["test_accuracy", None]
+    assert (few.word, few.judgement) == ("too few seeds", "undecided")
+    assert few.note == "3 of 5 common seeds"
+    none = judged(side(quality("lstm", [None, *SCORES])), side(quality("lstm", SCORES[:1])))["test_accuracy", None]
+    assert (none.word, none.judgement, none.note, none.change) == ("too few seeds", "undecided", "no common seed", None)
+
+
+def test_a_slowdown_is_a_regression_and_a_speed_up_is_not() -> None:
+    a, b = side(speeds(SPEEDS)), side(speeds([0.8 * speed for speed in reversed(SPEEDS)]))
+    slower, faster = judged(a, b)["train_throughput", 64], judged(b, a)["train_throughput", 64]
+    assert (slower.word, slower.judgement) == ("slower", "regression")
+    assert slower.change == pytest.approx(0.8)
+    assert slower.p == pytest.approx(stats.ttest_ind(np.log(SPEEDS), np.log(SPEEDS) + np.log(0.8), equal_var=False)[1])
+    assert (faster.word, faster.judgement) == ("faster", "improvement")
+
+
+@pytest.mark.parametrize(
+    ("metric", "word", "judgement"),
+    [
+        ("infer_latency_p50_ms", "slower", "regression"),
+        ("train_peak_memory_bytes", "more", "regression"),
+        ("energy_per_sample_j", "more", "regression"),
+        ("infer_throughput", "faster", "improvement"),
+    ],
+)
+def test_words_for_more_of_each_cost(metric: str, word: str, judgement: str) -> None:
+    a, b = (side(costs("lstm", {metric: [factor * speed for speed in SPEEDS]})) for factor in (1.0, 1.5))
+    row = judged(a, b)[metric, 64]
+    assert (row.word, row.judgement) == (word, judgement)
+
+
+def test_what_is_within_the_noise_of_the_noisier_side_is_no_change() -> None:
+    """4 % slower: significant, but less than the usual 5 %; floors of 3 % tell it, one of 8 % on either side does not."""
+    slow = [0.96 * speed for speed in (1000.0, 1001.0, 999.0, 1000.5, 999.5)]
+    fast = [speed / 0.96 for speed in slow]
+
+    def at(a: float | None, b: float | None, **settings: Any) -> Row:
+        machines = [
+            {"machine": {"calibration": {"noise": {"metrics": {"train_throughput": floor}}}} if floor else {}}
+            for floor in (a, b)
+        ]
+        sides = side(speeds(fast, **machines[0])), side(speeds(slow, **machines[1]))
+        return judged(*sides, Settings(**settings))["train_throughput", 64]
+
+    assert (at(None, None).judgement, at(None, None).note) == ("unchanged", "within the noise floor of 5.0%")
+    assert at(0.03, 0.02).judgement == "regression"
+    assert at(0.02, 0.08).judgement == "unchanged"
+    assert at(0.08, 0.02, thresholds={"train_throughput": 0.01}).judgement == "regression"
+    assert at(0.01, 0.01, thresholds={"train_throughput": 0.1}).judgement == "unchanged"
+
+
+def test_a_threshold_of_a_score_is_in_its_unit() -> None:
+    lower = [score - 0.02 - 1e-4 * (n % 2) for n, score in enumerate(SCORES)]
+    a, b = side(quality("lstm", SCORES)), side(quality("lstm", lower))
+    for threshold, judgement in ((0.01, "regression"), (0.03, "unchanged")):
+        row = judged(a, b, Settings(thresholds={"test_accuracy": threshold}))["test_accuracy", None]
+        assert (row.word, row.judgement) == ("worse", judgement)
+
+
+def test_two_rounds_decide_nothing() -> None:
+    row = judged(side(speeds(SPEEDS[:2])), side(speeds([1.0, 1.01])))["train_throughput", 64]
+    assert (row.word, row.judgement, row.note) == ("too few rounds", "undecided", "2 of 3 rounds")
+
+
+def test_what_many_rows_make_doubtful_is_said() -> None:
+    """Significant alone, but one of ten: neither a regression nor silently fine."""
+    a = side(*(costs("lstm", {"train_throughput": SPEEDS}, batch_size=2**n) for n in range(10)))
+    wide = [0.85 * speed for speed in (1000.0, 1100.0, 950.0, 1080.0, 900.0)]
+    b = side(*(costs("lstm", {"train_throughput": SPEEDS if n else wide}, batch_size=2**n) for n in range(10)))
+    row = judged(a, b)["train_throughput", 1]
+    assert row.p is not None
+    assert 0.05 / 10 < row.p < 0.05
+    assert (row.word, row.judgement) == ("not told", "undecided")
+    assert "not among 10 costs" in row.note
+
+
+def test_costs_of_another_machine_are_not_judged_unless_wanted() -> None:
+    slow = speeds([0.5 * speed for speed in SPEEDS])
+    for changed, key in (
+        (speeds([0.5 * speed for speed in SPEEDS], machine={"cpu": "Another CPU"}), "cpu"),
+        (recorded(slow, lambda record: {"versions": {**record.versions, "torch": "2.12.0"}}), "torch"),
+        (recorded(slow, lambda record: {"threads": 8}), "threads"),
+    ):
+        a, b = side(speeds(SPEEDS)), side(changed)
+        (match,) = across(a, b).matches
+        assert machine_changes(match.a, match.b) == (key,)
+        row = judged(a, b)["train_throughput", 64]
+        assert (row.word, row.judgement, row.note) == ("not told", "undecided", f"another machine: {key}")
+        assert judged(a, b, Settings(across_machines=True))["train_throughput", 64].judgement == "regression"
+        assert key in found("a", "b", across(a, b), USUAL).warnings[0]
+
+
+def test_disturbed_rounds_do_not_count_where_others_are_enough() -> None:
+    busy = ("other processes kept cores busy while this was measured: train throughput, infer latency",)
+    slow = [0.5 * speed for speed in SPEEDS]
+    some = [*speeds(SPEEDS[:3]), *speeds(slow[3:], first=3, flags=busy)]
+    row = judged(side(speeds(SPEEDS)), side(some))["train_throughput", 64]
+    assert (row.judgement, row.n) == ("unchanged", (5, 3))
+    assert row.change == pytest.approx(1, abs=0.01)
+    row = judged(side(speeds(SPEEDS)), side(speeds(slow, flags=busy)))["train_throughput", 64]
+    assert (row.judgement, row.note) == ("undecided", "too few rounds that nothing disturbed")
+    memory = costs("lstm", {"train_peak_memory_bytes": [2 * speed for speed in SPEEDS]}, flags=busy)
+    a = side(costs("lstm", {"train_peak_memory_bytes": SPEEDS}))
+    assert judged(a, side(memory))["train_peak_memory_bytes", 64].judgement == "regression"
+
+
+def test_jobs_that_fail_where_they_did_not_are_a_regression() -> None:
+    broken = [
+        one if number < 3 else result(one.entry.job, "lstm", status="diverged", reason="nan")
+        for number, one in enumerate(quality("lstm", SCORES))
+    ]
+    a, b = side(quality("lstm", SCORES)), side(broken)
+    row = judged(a, b)[f"{JOBS} (train)", None]
+    assert (row.word, row.judgement, row.a, row.b, row.note) == ("fails", "regression", 6, 3, "B: 3 diverged")
+    assert judged(b, a)[f"{JOBS} (train)", None].judgement == "improvement"
+    waiting = side(quality("lstm", [*SCORES[:3], None, None, None]))
+    assert (f"{JOBS} (train)", None) not in judged(a, waiting)
+
+
+def test_other_metrics_can_be_asked_for() -> None:
+    a = side(quality("lstm", SCORES), speeds(SPEEDS))
+    rows = judged(a, a, Settings(metrics=("train_time_s", "test_accuracy")))
+    assert set(rows) == {("train_time_s", None), ("test_accuracy", None)}
+    assert rows["train_time_s", None].kind == "ratio"
+
+
+def test_summary_counts_what_was_told() -> None:
+    a, b = side(quality("lstm", SCORES), speeds(SPEEDS)), side(quality("lstm", SCORES), speeds([2 * s for s in SPEEDS]))
+    assert summary(versus(across(a, b).matches, USUAL)) == "no regressions, 1 improvement, 1 unchanged"
+    assert summary(()) == "nothing compared"
+
+
+# --- partners -------------------------------------------------------------------------------------------------------
+
+
+def test_what_has_no_partner_is_listed() -> None:
+    a = side(quality("lstm", SCORES), quality("gru", SCORES), speeds(SPEEDS, batch_size=1), speeds(SPEEDS))
+    b = side(quality("lstm", SCORES), quality("rnn", SCORES, precision="bf16"), speeds(SPEEDS))
+    comparison = found("a", "b", across(a, b), USUAL)
+    assert [(one.side, one.what) for one in comparison.alone] == [
+        ("A", "gru on ag_news"),
+        ("B", "rnn · bf16 on ag_news"),
+        ("A", "lstm on ag_news at batch 1"),
+    ]
+    assert {row.where for row in comparison.rows} == {"lstm on ag_news"}
+
+
+def test_other_data_is_no_partner() -> None:
+    other = {"digest": "sha256:" + "cd" * 32}
+    partners = across(side(quality("lstm", SCORES)), side(quality("lstm", SCORES, dataset=other)))
+    assert partners.matches == ()
+    assert "the digest of ag_news is sha256:abababababab… in A and sha256:cdcdcdcdcdcd… in B" in partners.alone[0].why
+
+
+def test_two_contenders_of_a_suite_are_paired_by_what_varies() -> None:
+    results = side(
+        *(quality(label, SCORES, precision=precision) for label in ("lstm", "gru") for precision in ("fp32", "bf16"))
+    )
+    partners = within(results, "lstm", "gru")
+    assert [match.name for match in partners.matches] == ["lstm · fp32 → gru · fp32", "lstm · bf16 → gru · bf16"]
+    assert all(match.together for match in partners.matches)
+    (one,) = within(results, "lstm · fp32", "lstm · bf16").matches
+    assert [(change.key, change.old, change.new) for change in changes(one)] == [("precision", "fp32", "bf16")]
+    lonely = within(results, "lstm", "rnn")
+    assert (lonely.matches, [one.side for one in lonely.alone]) == ((), ["A", "A"])
+
+
+def test_contenders_that_share_cost_jobs_get_one_row() -> None:
+    """The learning rate changes no cost."""
+    trained = [quality(f"lstm lr={lr}", SCORES, train={"lr": lr}, varied={"train.lr": lr}) for lr in (0.1, 0.2)]
+    a = side(*trained, speeds(SPEEDS))
+    rows = versus(across(a, a).matches, USUAL)
+    assert [(row.where, row.metric) for row in rows] == [
+        ("lstm lr=0.1 on ag_news", "test_accuracy"),
+        ("lstm lr=0.1, lstm lr=0.2 on ag_news", "train_throughput"),
+        ("lstm lr=0.2 on ag_news", "test_accuracy"),
+    ]
+
+
+# --- configuration --------------------------------------------------------------------------------------------------
+
+
+def test_only_what_changed_is_named() -> None:
+    a = side(quality("lstm", SCORES), speeds(SPEEDS))
+    (same,) = across(a, side(quality("lstm", SCORES), speeds(SPEEDS))).matches
+    assert changes(same) == ()
+    trained = quality("lstm", SCORES[:5], train={"lr": 0.01}, params={"hidden_size": 128})
+    b = side(recorded(trained, lambda _: {"code": {"git_commit": "fedc", "git_dirty": True}}), speeds(SPEEDS))
+    (match,) = across(a, b).matches
+    named = {change.key: (change.old, change.new) for change in changes(match)}
+    assert named["train.lr"] == ("0.001", "0.01")
+    assert named["seeds"] == ("0, 1, 2, 3, 4, 5", "0, 1, 2, 3, 4")
+    assert "128" in named["model.hidden_size"][1]
+    assert set(named) == {"train.lr", "seeds", "model.hidden_size", "code.git_commit", "code.git_dirty"}
+    assert "Records of B were made with uncommitted changes." in found("a", "b", across(a, b), USUAL).warnings
+
+
+def test_another_revision_of_the_code_shows_in_the_ids() -> None:
+    a = side(quality("lstm", SCORES))
+    again = [
+        one.model_copy(
+            update={"entry": one.entry.model_copy(update={"job": one.entry.job.model_copy(update={"id": "x"})})}
+        )
+        for one in quality("lstm", SCORES)
+    ]
+    (match,) = across(a, side(again)).matches
+    assert [change.key for change in changes(match)] == [CODE]
+
+
+def test_shared_records_are_said() -> None:
+    a = side(quality("lstm", SCORES), speeds(SPEEDS))
+    (warning,) = found("a", "a", across(a, a), USUAL).warnings
+    assert "share all of their records" in warning
+
+
+# --- false alarms ---------------------------------------------------------------------------------------------------
+
+METRICS = ("train_throughput", "infer_throughput", "infer_latency_p50_ms", "train_peak_memory_bytes")
+
+
+@pytest.mark.parametrize("rounds", [3, 5])
+def test_equal_runs_are_seldom_told_apart(rounds: int) -> None:
+    """Three contenders, four costs, no help from a noise floor: at most 5 % of 400 gates fail, and slack."""
+    rng = np.random.default_rng(rounds)
+    nothing = Settings(thresholds=dict.fromkeys(METRICS, 0.0))
+    template = _run(rng, rounds)
+    failed = 0
+    for _ in range(400):
+        a, b = (_fresh(template, rng) for _ in range(2))
+        rows = versus(joined([across(a, b), Partners((), ())]).matches, nothing)
+        assert len(rows) == 15
+        failed += any(row.judgement == "regression" for row in rows)
+    assert failed <= stats.binom.ppf(0.999, 400, 0.05)
+
+
+def test_a_real_slowdown_is_found() -> None:
+    """12 % slower in one of twelve costs, with 2 % noise and five rounds: found in at least 80 % of 100 gates."""
+    rng = np.random.default_rng(7)
+    template = _run(rng, 5)
+    told = 0
+    for _ in range(100):
+        a, b = _fresh(template, rng), _fresh(template, rng, slower=0.88)
+        rows = versus(across(a, b).matches, USUAL)
+        told += any(row.judgement == "regression" and row.metric == "train_throughput" for row in rows)
+    assert told >= 80
+
+
+def _run(rng: np.random.Generator, rounds: int) -> list[Result]:
+    results: list[Result] = []
+    for label in ("lstm", "gru", "rnn"):
+        results += quality(label, [0.9] * 5)
+        results += costs(label, {metric: [100.0] * rounds for metric in METRICS})
+    return results
+
+
+def _fresh(template: Sequence[Result], rng: np.random.Generator, slower: float = 1.0) -> Results:
+    """The same jobs with new noise: 0.5 points of accuracy, 2 % of a cost."""
+    made = []
+    for one in template:
+        assert one.record is not None
+        metrics = tuple(
+            metric.model_copy(
+                update={
+                    "value": metric.value + rng.normal(0, 0.005)
+                    if one.record.kind == "train"
+                    else metric.value
+                    * math.exp(rng.normal(0, 0.02))
+                    * (slower if (metric.name, one.entry.label) == ("train_throughput", "gru") else 1.0)
+                }
+            )
+            for metric in one.record.metrics
+            if metric.value is not None
+        )
+        record = one.record.model_copy(update={"metrics": metrics})
+        made.append(Result.model_construct(entry=one.entry, record=record, folder=None))
+    return Results(suite(), made)
