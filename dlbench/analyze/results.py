@@ -49,12 +49,16 @@ class Results:
         suite: the suite; its `report.baseline` declares what is compared.
         results: a line for each job of the suite, in the plan's order, whatever became of it.
         studies: its searches, if it has any; their candidates' jobs are among the results.
+        written: the suite as a file that can be run again; empty where nobody wrote it.
     """
 
-    def __init__(self, suite: Suite, results: Sequence[Result], studies: Sequence[Study] = ()) -> None:
+    def __init__(
+        self, suite: Suite, results: Sequence[Result], studies: Sequence[Study] = (), written: str = ""
+    ) -> None:
         self.suite = suite
         self.results = tuple(results)
         self.studies = tuple(studies)
+        self.written = written
 
     @cached_property
     def compared(self) -> tuple[Result, ...]:
@@ -143,7 +147,11 @@ class Results:
 
     def comparison(self, contender: Contender) -> Comparison | None:
         """The declared comparison of a contender, if there is one."""
-        return next((comparison for comparison in self.comparisons if comparison.contender is contender), None)
+        return self._comparison_of.get(contender)
+
+    @cached_property
+    def _comparison_of(self) -> Mapping[Contender, Comparison]:
+        return {comparison.contender: comparison for comparison in self.comparisons}
 
     @cached_property
     def noise_floors(self) -> Mapping[str, float]:

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(suite: Suite, store: Store = STORE, out: Out = None) -> None:
-    """Write the report of a suite: index.html, report.md, results.csv and figures."""
+    """Write the report of a suite: HTML, Markdown, CSV, Parquet, figures as SVG, PNG and PDF, tables as LaTeX."""
     from dlbench.cli.wiring import suite_name
     from dlbench.store.folder import Store as Folder
 
@@ -35,9 +35,11 @@ def load(store: "Folder", name: str) -> "Results":
     """A suite's results, ready for analysis; warns of records that cannot be read."""
     from dlbench.analyze.results import Results
     from dlbench.cli.unreadable import unreadable
+    from dlbench.plan.write import write_suite
     from dlbench.store.studies import studies
 
-    results = Results(store.suite(name), store.results(name), studies(store, name))
+    suite = store.suite(name)
+    results = Results(suite, store.results(name), studies(store, name), write_suite(suite))
     for line in unreadable(store):
         warn(line)
     return results

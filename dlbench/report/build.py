@@ -16,7 +16,7 @@ OWN_SUFFIXES = (".svg", ".png", ".pdf", ".tex")
 
 
 def build_report(results: Results, out: Path, catalog: Catalog | None = None) -> Path:
-    """Write `index.html`, `report.md`, `results.csv`, `results.parquet`, `figures/` and `tables/` into a folder.
+    """Write `index.html`, `report.md`, `results.csv`, `results.parquet`, `suite.yaml`, `figures/`, `tables/`.
 
     Each figure is there as SVG, PNG and PDF, each table as LaTeX; those of an earlier report in the folder are
     replaced.
@@ -36,6 +36,8 @@ def build_report(results: Results, out: Path, catalog: Catalog | None = None) ->
     _fill(out / "tables", {f"{name}.tex": latex.table(table, name).encode() for name, table in page.tables.items()})
     write_whole(out / "results.csv", spreadsheet.to_csv(jobs).encode())
     write_whole(out / "results.parquet", spreadsheet.to_parquet(jobs))
+    if results.written:
+        write_whole(out / "suite.yaml", results.written.encode())
     write_whole(out / "report.md", markdown.render(page).encode())
     index = out / "index.html"
     write_whole(index, html.render(page, drawn, figures.scripts() if drawn else "").encode())

@@ -7,6 +7,7 @@ from dlbench.report.cells import as_cell, cell_text
 from dlbench.report.page import Page
 from dlbench.schema.blocks import (
     Block,
+    Code,
     Column,
     Figure,
     Heading,
@@ -70,6 +71,8 @@ def block_text(block: Block) -> str:
             return _pictures(block)
         case TextPairs():
             return _texts(block)
+        case Code():
+            return _code(block)
 
 
 def _text(block: Text) -> str:
@@ -122,3 +125,10 @@ def _texts(block: TextPairs) -> str:
     lines = [f"| {' | '.join(escape(label) for label in block.labels)} |", f"|{'---|' * len(block.labels)}"]
     lines += [f"| {' | '.join(escape(text) for text in item)} |" for item in block.items]
     return "\n".join(lines) + f"\n\n{paragraph(block.caption)}"
+
+
+def _code(block: Code) -> str:
+    """A fenced block, its fence longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall(r"`+", block.text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{paragraph(block.caption)}\n\n{fence}{block.language}\n{block.text.rstrip()}\n{fence}"

@@ -120,6 +120,18 @@ class Figure(Value):
     height_px: int = 320
 
 
+class Code(Value):
+    """Text that a machine reads, line by line as it is.
+
+    Attributes:
+        language: what a reader's highlighter calls it.
+    """
+
+    text: str
+    caption: str
+    language: str = ""
+
+
 class Box(Value):
     """A box on a picture, in fractions of its width and height, from its upper left corner.
 
@@ -185,7 +197,7 @@ class TextPairs(Value):
         return self
 
 
-Block = Heading | Text | KeyValues | Table | Figure | Pictures | TextPairs
+Block = Heading | Text | KeyValues | Table | Figure | Pictures | TextPairs | Code
 
 
 class Section(Value):

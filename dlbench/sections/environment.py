@@ -7,7 +7,7 @@ from dlbench.analyze.floors import calibration
 from dlbench.analyze.quantities import quantity
 from dlbench.analyze.results import Results
 from dlbench.schema.base import Json
-from dlbench.schema.blocks import Block, Cell, Column, Heading, KeyValues, Section, Table, Text
+from dlbench.schema.blocks import Block, Cell, Code, Column, Heading, KeyValues, Section, Table, Text
 from dlbench.schema.record import Record, Result
 
 POSITION = 90
@@ -43,6 +43,11 @@ def build(results: Results) -> Section | None:
         caption = f"Versions {number} of {len(versions)}" if len(versions) > 1 else "Versions"
         blocks.append(KeyValues(items=tuple((key, str(v)) for key, v in found.items()), caption=caption))
     blocks += [Heading(text="How it was run"), _run(results, records)]
+    if results.written:
+        caption = (
+            "The whole suite as it was run, overrides included: dlbench run suite.yaml (beside this page) repeats it"
+        )
+        blocks.append(Code(text=results.written, caption=caption, language="yaml"))
     return Section(title="Environment and reproduction", anchor="environment", blocks=tuple(blocks))
 
 

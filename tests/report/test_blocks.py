@@ -14,7 +14,7 @@ from dlbench.analyze.results import Results
 from dlbench.report import html, latex, markdown, pictures
 from dlbench.report.build import build_report
 from dlbench.report.page import Page
-from dlbench.schema.blocks import Box, Cell, Column, Picture, Pictures, Section, Table, TextPairs
+from dlbench.schema.blocks import Box, Cell, Code, Column, Picture, Pictures, Section, Table, TextPairs
 
 
 def png(width: int = 4, height: int = 2) -> bytes:
@@ -41,7 +41,7 @@ def texts(*texts: str) -> TextPairs:
     return TextPairs(labels=("Text", "True"), items=tuple((text, text) for text in texts), caption="Texts.")
 
 
-def page(*blocks: Pictures | TextPairs | Table) -> Page:
+def page(*blocks: Pictures | TextPairs | Table | Code) -> Page:
     section = Section(title="Samples", anchor="samples", blocks=blocks)
     return Page(title="t", description="", facts=(), series=(), sections=(section,))
 
@@ -125,3 +125,10 @@ def test_figures_of_the_report_before_are_replaced(tmp_path: Path) -> None:
     build_report(Results(suite(), []), tmp_path)
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["notes.txt"]
     assert not (tmp_path / "tables").exists()
+
+
+def test_code_stays_as_it_is() -> None:
+    text = "name: x\n```\n  deep: <b>\n"
+    block = Code(text=text, caption="The suite.", language="yaml")
+    assert markdown.render(page(block)).endswith("The suite.\n\n````yaml\nname: x\n```\n  deep: <b>\n````\n")
+    assert "name: x\n```\n  deep: &lt;b&gt;\n" in html.render(page(block), {}, "")

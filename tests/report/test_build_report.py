@@ -117,3 +117,9 @@ def test_values_of_an_axis_are_not_rounded(tmp_path: Path) -> None:
     build_report(Results(suite(), results), tmp_path)
     (svg,) = (tmp_path / "figures").glob("varied_train_batch_size_*.svg")
     assert {">32<", ">128<"} <= set(re.findall(r">\d+<", svg.read_text()))
+
+
+def test_the_suite_lies_beside_its_report(tmp_path: Path) -> None:
+    build_report(Results(suite(), quality("a", [0.9]), written="schema: 1\nname: synthetic\n"), tmp_path)
+    assert (tmp_path / "suite.yaml").read_text() == "schema: 1\nname: synthetic\n"
+    assert "```yaml\nschema: 1\nname: synthetic\n```" in (tmp_path / "report.md").read_text()
