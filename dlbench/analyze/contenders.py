@@ -4,6 +4,7 @@ Only finished jobs give values; all others stay listed. Knows nothing of statist
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,19 +40,26 @@ class Contender:
     def values(self, metric: str) -> dict[int, float]:
         """Seed → value of a quality metric, of finished jobs that have one."""
         return {
-            result.entry.job.seed or 0: found.value for result, found in self._found(metric) if found.value is not None
+            result.entry.job.seed or 0: found.value
+            for result, found in self._qualities.get(metric, ())
+            if found.value is not None
         }
 
     def reached(self, metric: str) -> dict[int, float]:
         """Seed → value, infinite where a finished job could not give one: a target that was not reached."""
         return {
             result.entry.job.seed or 0: float("inf") if found.value is None else found.value
-            for result, found in self._found(metric)
+            for result, found in self._qualities.get(metric, ())
         }
 
-    def _found(self, metric: str) -> list[tuple[Result, Metric]]:
-        pairs = [(result, record.metric(metric)) for result, record in finished(self.train)]
-        return [(result, found) for result, found in pairs if found is not None]
+    @cached_property
+    def _qualities(self) -> dict[str, list[tuple[Result, Metric]]]:
+        """Metric → its finished train results that have it: a report asks for each many times."""
+        found: dict[str, list[tuple[Result, Metric]]] = {}
+        for result, record in finished(self.train):
+            for name, metric in _by_name(record).items():
+                found.setdefault(name, []).append((result, metric))
+        return found
 
     def rounds(self, metric: str, batch_size: int) -> dict[int, float]:
         """Round → value of a cost metric at a batch size, of finished jobs that have one.
@@ -59,20 +67,25 @@ class Contender:
         Anchors are no rounds: they were measured at another time, and show whether the machine has drifted since
         (`dlbench.analyze.drift`). No median and no ratio counts them.
         """
-        values: dict[int, float] = {}
-        for point, record in self.measured:
-            found = record.metric(metric)
-            if not point.anchor and point.batch_size == batch_size and found is not None and found.value is not None:
-                values[point.round] = found.value
-        return values
+        return dict(self._costs.get((metric, batch_size), {}))
 
-    @property
-    def measured(self) -> list[tuple[CostPoint, Record]]:
+    @cached_property
+    def _costs(self) -> dict[tuple[str, int], dict[int, float]]:
+        """Metric and batch size → round → value: a report asks for each many times."""
+        found: dict[tuple[str, int], dict[int, float]] = {}
+        for point, record in self.measured:
+            for name, metric in _by_name(record).items():
+                if not point.anchor and metric.value is not None:
+                    found.setdefault((name, point.batch_size), {})[point.round] = metric.value
+        return found
+
+    @cached_property
+    def measured(self) -> tuple[tuple[CostPoint, Record], ...]:
         """Its finished cost jobs at a batch size: rounds and anchors, without searches for the largest batch."""
         pairs = [(result.entry.job.cost, record) for result, record in finished(self.cost)]
-        return [(point, record) for point, record in pairs if point is not None and not point.largest_batch]
+        return tuple((point, record) for point, record in pairs if point is not None and not point.largest_batch)
 
-    @property
+    @cached_property
     def batch_sizes(self) -> tuple[int, ...]:
         """Batch sizes of its finished rounds, ascending."""
         return tuple(sorted({point.batch_size for point, _ in self.measured if not point.anchor}))
@@ -84,15 +97,23 @@ class Contender:
 
     def reasons(self, metric: str) -> tuple[str, ...]:
         """Why a cost metric has no value, each reason once."""
-        found = [record.metric(metric) for _, record in self.measured]
-        return tuple(dict.fromkeys(one.reason for one in found if one is not None and one.value is None and one.reason))
+        return tuple(self._reasons.get(metric, ()))
 
-    @property
+    @cached_property
+    def _reasons(self) -> dict[str, dict[str, None]]:
+        found: dict[str, dict[str, None]] = {}
+        for _, record in self.measured:
+            for name, metric in _by_name(record).items():
+                if metric.value is None and metric.reason:
+                    found.setdefault(name, {})[metric.reason] = None
+        return found
+
+    @cached_property
     def seeds(self) -> frozenset[int]:
         """Seeds whose train job has finished."""
         return frozenset(result.entry.job.seed or 0 for result, _ in finished(self.train))
 
-    @property
+    @cached_property
     def emulated(self) -> bool:
         """Whether a job ran in a precision that the device only emulates: shown, never ranked."""
         return self.precision.endswith("_emulated") or any(
@@ -154,7 +175,8 @@ class Arena:
     @property
     def ordered(self) -> tuple[Contender, ...]:
         """Every contender: the ranked ones from the best on, then the others in the suite's order."""
-        return (*self.ranked, *(contender for contender in self.contenders if contender not in self.ranked))
+        ranked = set(self.ranked)
+        return (*self.ranked, *(contender for contender in self.contenders if contender not in ranked))
 
 
 def finished(results: Iterable[Result]) -> list[tuple[Result, Record]]:
@@ -164,6 +186,11 @@ def finished(results: Iterable[Result]) -> list[tuple[Result, Record]]:
         for result in results
         if result.record is not None and result.record.status == "ok" and result.entry.skipped is None
     ]
+
+
+def _by_name(record: Record) -> dict[str, Metric]:
+    """Its metrics; of two with one name the first, as `Record.metric` has it."""
+    return {metric.name: metric for metric in reversed(record.metrics)}
 
 
 def canonical(value: Json) -> str:
@@ -248,32 +275,36 @@ def _contenders(group: Sequence[Result], several: tuple[bool, bool]) -> tuple[Co
     by_key: dict[tuple[str, ...], list[Result]] = {}
     for result in group:
         by_key.setdefault(_contender_key(result.entry), []).append(result)
-    cost_by_content: dict[str, list[Result]] = {}
-    for result in group:
-        if result.entry.job.kind == "cost":
-            cost_by_content.setdefault(_cost_content(result.entry.job), []).append(result)
-    trained = {
-        _cost_content(members[0].entry.job)
-        for members in by_key.values()
-        if any(member.entry.job.kind == "train" for member in members)
-    }
+    kinds = [{member.entry.job.kind for member in members} for members in by_key.values()]
+    contents = [_cost_content(members[0].entry.job) for members in by_key.values()]
+    trained = {content for content, kind in zip(contents, kinds, strict=True) if "train" in kind}
     # Cost jobs under a label of their own are no contender where trained ones share their configuration.
     kept = [
-        members
-        for members in by_key.values()
-        if any(member.entry.job.kind == "train" for member in members)
-        or _cost_content(members[0].entry.job) not in trained
+        (members, kind, content)
+        for members, kind, content in zip(by_key.values(), kinds, contents, strict=True)
+        if "train" in kind or content not in trained
     ]
-    names = _names([members[0].entry for members in kept], several)
-    return tuple(_contender(name, members, cost_by_content) for name, members in zip(names, kept, strict=True))
+    # Contenders that differ in the learning rate alone share their cost jobs, which the index may list once.
+    shared = _cost_by_content(group) if any("cost" not in kind for _, kind, _ in kept) else {}
+    names = _names([members[0].entry for members, _, _ in kept], several)
+    return tuple(
+        _contender(name, members, () if "cost" in kind else shared.get(content, ()))
+        for name, (members, kind, content) in zip(names, kept, strict=True)
+    )
 
 
-def _contender(name: str, members: Sequence[Result], cost_by_content: Mapping[str, Sequence[Result]]) -> Contender:
+def _cost_by_content(group: Sequence[Result]) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
+    for result in group:
+        if result.entry.job.kind == "cost":
+            found.setdefault(_cost_content(result.entry.job), []).append(result)
+    return found
+
+
+def _contender(name: str, members: Sequence[Result], shared: Sequence[Result]) -> Contender:
     entry = members[0].entry
     train = [member for member in members if member.entry.job.kind == "train"]
-    own = [member for member in members if member.entry.job.kind == "cost"]
-    # Contenders that differ in the learning rate alone share their cost jobs, which the index may list once.
-    cost = own or cost_by_content.get(_cost_content(entry.job), ())
+    cost = [*(member for member in members if member.entry.job.kind == "cost"), *shared]
     return Contender(
         name=name,
         label=entry.label,
@@ -306,8 +337,9 @@ def _names(entries: Sequence[Entry], several: tuple[bool, bool]) -> list[str]:
         if devices and entry.job.device not in entry.label:
             parts.append(entry.job.device)
         names.append(" · ".join(parts))
+    times = Counter(names)
     return [
-        name if names.count(name) == 1 else f"{name} · {assignments(_own_varied(entry))}"
+        name if times[name] == 1 else f"{name} · {assignments(_own_varied(entry))}"
         for name, entry in zip(names, entries, strict=True)
     ]
 
