@@ -10,7 +10,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|")
 
 def to_csv(table: pd.DataFrame) -> str:
     """The table as CSV; a text that a spreadsheet would run gets a leading apostrophe, numbers stay as they are."""
-    inert = table.map(_inert)
+    texts = table.select_dtypes(exclude="number")
+    inert = table.assign(**{str(name): column.map(_inert).astype(object) for name, column in texts.items()})
     inert.columns = pd.Index([_inert(name) for name in table.columns])
     return inert.to_csv(index=False, lineterminator="\n")
 
