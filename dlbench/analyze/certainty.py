@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special
 
 from dlbench.analyze.bootstrap import Floats, Interval, bca, draws, percentile
 from dlbench.analyze.compare import LEAST_SEEDS
+from dlbench.analyze.distributions import root
 from dlbench.analyze.results import Comparison
 from dlbench.analyze.summary import LEVEL
 
@@ -129,8 +130,8 @@ def _noncentrality(t: float, freedom: int, share: float) -> float:
     """The noncentrality at which a noncentral t lies below t with this probability."""
     if t < 0:
         return -_noncentrality(-t, freedom, 1 - share)
-    spread = t * math.sqrt(stats.chi2.ppf(1 - share, freedom) / freedom)
+    spread = t * math.sqrt(float(special.chdtri(freedom, share)) / freedom)
     if t > _LARGE:
-        return float(spread)
+        return spread
     low, high = min(spread, t) - 10, max(spread, t) + 10
-    return float(optimize.brentq(lambda centre: special.nctdtr(freedom, centre, t) - share, low, high))
+    return root(lambda centre: share - float(special.nctdtr(freedom, centre, t)), low, high)

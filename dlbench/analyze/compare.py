@@ -12,19 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlbench.analyze.distributions import t_quantile, t_tail
-from dlbench.analyze.summary import LEVEL
+from dlbench.analyze.power import LEAST_WINS, resolvable, seeds_needed
+from dlbench.analyze.summary import ALPHA, LEVEL
 
 Word = Literal["better", "worse", "indistinguishable", "too few seeds"]
 
-ALPHA = 1 - LEVEL
 LEAST_SEEDS = 5
 """Below this many pairs no verdict is given."""
-LEAST_WINS = 0.75
-"""Probability of improvement that a claim of better needs besides significance (Bouthillier et al. 2021, §5)."""
-POWER = 0.8
-"""Chance to find a difference that is there, behind every "so many more seeds"."""
-MOST_SEEDS = 1000
-"""Where counting needed seeds stops: nobody trains more."""
 _ROUNDING = 1e-12
 """Relative size below which the spread of differences is rounding, not variation."""
 
@@ -42,8 +36,8 @@ class Paired:
         p: two-sided p value of the paired t test; None for fewer than two pairs.
         p_holm: the same after Holm's correction over all declared comparisons.
         wins: share of pairs that the contender wins: its probability of improvement.
-        more_seeds: seeds still needed to find a difference of the observed size; None if that needs none, more
-            than `MOST_SEEDS`, or is unknown.
+        more_seeds: seeds still needed to find a difference of the observed size; None if that needs none, is out of
+            reach (`dlbench.analyze.power`), or is unknown.
         resolvable: smallest difference that this many pairs find with 80 % power; None if unknown.
     """
 
@@ -167,30 +161,6 @@ def _p_value(mean: float, sd: float, n: int) -> float:
     if sd == 0:
         return 1.0 if mean == 0 else 0.0
     return 2 * t_tail(abs(mean) / (sd / math.sqrt(n)), n - 1)
-
-
-def resolvable(sd: float, n: int, alpha: float = ALPHA) -> float:
-    """Smallest difference that a paired t test of n > 1 pairs finds with 80 % power (Zar 2010, §7.6).
-
-    Args:
-        sd: standard deviation of the paired differences; the answer has its unit.
-    """
-    quantiles = t_quantile(1 - alpha / 2, n - 1) + t_quantile(POWER, n - 1)
-    return quantiles * sd / math.sqrt(n)
-
-
-def seeds_needed(effect: float, alpha: float = ALPHA) -> int | None:
-    """Fewest seeds that find a difference of `effect` standard deviations with 80 % power.
-
-    None where that takes more than `MOST_SEEDS`.
-    """
-    low, high = 1, MOST_SEEDS  # what is resolvable shrinks with every seed
-    if resolvable(1.0, MOST_SEEDS, alpha) > effect:
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if resolvable(1.0, middle, alpha) <= effect else (middle, high)
-    return high
 
 
 @dataclass(frozen=True)

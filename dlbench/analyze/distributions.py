@@ -4,6 +4,8 @@ From `scipy.special`: the same numbers as from `scipy.stats`, whose import takes
 `dlbench results` has three, and whose calls take a hundred times as long.
 """
 
+from collections.abc import Callable
+
 from scipy import special
 
 
@@ -20,3 +22,11 @@ def t_tail(value: float, freedom: float) -> float:
 def at_most(successes: int, trials: int) -> float:
     """The probability of no more successes than that, each trial succeeding with probability one half."""
     return float(special.bdtr(successes, trials, 0.5))
+
+
+def root(increasing: Callable[[float], float], low: float, high: float) -> float:
+    """Where an increasing function crosses 0 between two values, by bisection to the last bit or so."""
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (low, middle) if increasing(middle) >= 0 else (middle, high)
+    return (low + high) / 2

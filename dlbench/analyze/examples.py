@@ -11,12 +11,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal, stats
+from scipy import fft, special
 
-from dlbench.analyze.compare import ALPHA, Paired, holm
+from dlbench.analyze.compare import Paired, holm
 from dlbench.analyze.contenders import Contender, finished
 from dlbench.analyze.results import Comparison, Results
-from dlbench.analyze.summary import LEVEL
+from dlbench.analyze.summary import ALPHA, LEVEL
 from dlbench.schema.record import Result
 
 ExampleWord = Literal["better", "worse", "no difference found"]
@@ -130,7 +130,7 @@ def opinion(
     k = len(ours)
     gaps: NDArray[np.int64] = np.array(ours, dtype=np.int64).sum(axis=0) - np.array(theirs, dtype=np.int64).sum(axis=0)
     n, mean = len(gaps), float(gaps.mean()) / k
-    margin = float(stats.norm.ppf((1 + LEVEL) / 2) * gaps.std(ddof=1)) / (k * n**0.5) if n > 1 else 0.0
+    margin = float(special.ndtri((1 + LEVEL) / 2) * gaps.std(ddof=1)) / (k * n**0.5) if n > 1 else 0.0
     p = sign_flip(gaps)
     return SecondOpinion(
         seeds=tuple(range(k) if seeds is None else seeds),
@@ -153,11 +153,20 @@ def sign_flip(gaps: NDArray[np.int64]) -> float:
     McNemar's exact test.
     """
     sizes, counts = np.unique(np.abs(gaps[gaps != 0]), return_counts=True)
-    chances, most = np.ones(1), 0
+    most = int(np.sum(sizes * counts))
+    length = fft.next_fast_len(most + 1, real=True)
+    spectrum = np.ones(length // 2 + 1, dtype=np.complex128)
     for size, count in zip(sizes, counts, strict=True):
-        steps = np.zeros(size * count + 1)
-        steps[::size] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
-        chances, most = signal.convolve(chances, steps), most + int(size * count)
-    sums = 2 * np.arange(len(chances)) - most
-    extreme = np.abs(sums) >= abs(int(gaps.sum()))
-    return float(min(1.0, max(chances[extreme].sum(), 0.0)))
+        steps = np.zeros(length)
+        steps[: size * count + 1 : size] = _fair_coins(int(count))
+        spectrum *= fft.rfft(steps)
+    chances = fft.irfft(spectrum, length)[: most + 1]
+    extreme = np.abs(2 * np.arange(most + 1) - most) >= abs(int(gaps.sum()))
+    return float(np.clip(chances[extreme].sum(), 0.0, 1.0))
+
+
+def _fair_coins(count: int) -> NDArray[np.float64]:
+    """Probabilities of 0, 1, …, `count` heads."""
+    heads = np.arange(count + 1)
+    ways = special.gammaln(count + 1) - special.gammaln(heads + 1) - special.gammaln(count - heads + 1)
+    return np.asarray(np.exp(ways - count * np.log(2)))

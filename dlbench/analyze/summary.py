@@ -13,6 +13,8 @@ from dlbench.analyze.distributions import at_most, t_quantile
 
 LEVEL = 0.95
 """Confidence level of every interval in a report."""
+ALPHA = 1 - LEVEL
+"""Level of every test in a report."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from dlbench.analyze.compare import LEAST_SEEDS, Paired, Ratio, compare, correct
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.cost_verdict import cost_verdict
-from dlbench.analyze.quantities import difference, format_of, listed, times, with_margin
+from dlbench.analyze.quantities import difference, format_of, listed, share, times, with_margin
 from dlbench.analyze.results import Comparison, Results
-from dlbench.analyze.summary import summarise, summarise_rounds
+from dlbench.analyze.summary import ALPHA, summarise, summarise_rounds
 from dlbench.analyze.tuning import tuning_caveats
 
 NOTICEABLE = 1.1
@@ -267,6 +267,8 @@ def seeds_phrase(paired: Paired, unit: str) -> str:
 
     `7 more seeds would resolve 0.3 points`.
     """
+    if paired.word == "indistinguishable" and paired.p_holm is not None and paired.p_holm < ALPHA:
+        return f"significant, but seeds disagree too much for a verdict: {share(paired.wins)} are won"
     if paired.word == "indistinguishable" and paired.more_seeds is not None:
         seeds = f"{paired.more_seeds} more seed{'s' if paired.more_seeds > 1 else ''}"
         return f"{seeds} would resolve a difference of {difference(paired.difference, format_of(unit))}"

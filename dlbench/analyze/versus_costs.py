@@ -7,12 +7,13 @@ A cost has changed if that is significant after Holm's correction over all costs
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dlbench.analyze.compare import ALPHA, Ratio, holm
+from dlbench.analyze.compare import Ratio, holm
 from dlbench.analyze.contenders import Contender, finished
 from dlbench.analyze.floors import USUAL
 from dlbench.analyze.logratio import paired_logs, welch_logs
 from dlbench.analyze.partners import Match
 from dlbench.analyze.results import LEAST_MEMORY
+from dlbench.analyze.summary import ALPHA
 from dlbench.analyze.versus_rows import Judgement, Row, Settings, without
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Record

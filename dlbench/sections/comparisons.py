@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from dlbench.analyze.bootstrap import Interval
 from dlbench.analyze.certainty import Certainty, certainty, differences_of
-from dlbench.analyze.compare import LEAST_SEEDS, LEAST_WINS, Paired
+from dlbench.analyze.compare import LEAST_SEEDS, Paired
 from dlbench.analyze.examples import SecondOpinion, disagreement, second_opinions
+from dlbench.analyze.power import LEAST_WINS
 from dlbench.analyze.quantities import NO_VALUE
 from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.verdict import seeds_phrase
