@@ -79,7 +79,7 @@ def _figures(results: Results, arena: Arena) -> list[Figure]:
     for quantity, axes in ((score, (EPOCHS, SECONDS, FLOPS)), (loss, (EPOCHS,))):
         rows = _rows(results, arena, quantity.column)
         for axis in axes:
-            usable = rows if axis is EPOCHS else [row for row in rows if row[axis.column] > 0]  # nan is not
+            usable = rows if axis is EPOCHS else [row for row in rows if row.get(axis.column, 0) > 0]
             figures += [_figure(results, arena, usable, quantity, axis)] if usable else []
     return figures
 
@@ -91,7 +91,8 @@ def _rows(results: Results, arena: Arena, column: str) -> list[dict[str, Any]]:
         pooled = pool([curve for result, _ in done if (curve := results.curve(result)) is not None], column)
         pooled["flops"] = pooled["epoch"].astype(float) * _flops_per_epoch(contender)
         for point in pooled.round(6).to_dict("records"):
-            rows.append({"model": contender.name, **{str(key): value for key, value in point.items()}})
+            known = {str(key): value for key, value in point.items() if value == value}  # nan is no JSON
+            rows.append({"model": contender.name, **known})
     return rows
 
 
