@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dlbench.cli import calibrate, compare, data, doctor, report, results, run, shelves, start, tracking
+from dlbench.cli import calibrate, compare, data, doctor, report, results, run, shelves, start, tracking, verify
 
 app = typer.Typer(
     name="dlbench",
@@ -34,5 +34,5 @@ def main(
     """Which deep learning model should I use for this task, on this hardware, and what does it cost?"""
 
 
-for module in (run, results, report, compare, shelves, data, tracking, start, calibrate, doctor):
+for module in (run, results, report, compare, shelves, data, tracking, start, calibrate, verify, doctor):
     module.register(app)

@@ -1,7 +1,7 @@
 """`dlbench run` and `dlbench plan`: the whole way from a suite file to a report."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlbench.cli import options as shared
-from dlbench.cli.console import as_json, complain, data, out, say, warn
+from dlbench.cli.console import as_json, as_json_list, complain, data, out, say, warn
 from dlbench.errors import JobFailed
 
 if TYPE_CHECKING:
@@ -65,12 +65,14 @@ def run(
     json: shared.Json = False,
 ) -> None:
     """Run a suite: plan, train, measure, track, report. Run it again to go on where it stopped."""
+    from dlbench.cli.ending import Closing
     from dlbench.cli.planning import Flags
 
     flags = Flags(
         suite, tuple(overrides or ()), slots, retry_failed, timeout, smoke, offline, mirror, unofficial, re_resolve
     )
-    _whole(flags, store, executor, report_folder, mlflow=not no_mlflow, report=not no_report, json=json)
+    how = Closing(mlflow=not no_mlflow, report=not no_report, show=not json, out_folder=report_folder)
+    whole(flags, store, executor, how, _print_records if json else None)
 
 
 def sweep(
@@ -94,26 +96,42 @@ def sweep(
     json: shared.Json = False,
 ) -> None:
     """Search the suite's space for the best candidate, with what it varies as the space if it names none."""
+    from dlbench.cli.ending import Closing
     from dlbench.cli.planning import Flags
 
     said = {"search.budget": trials and f"{{trials: {trials}}}", "search.strategy": strategy, "search.pruner": pruner}
     given = (*(overrides or ()), *(f"{key}={value}" for key, value in said.items() if value is not None))
     flags = Flags(suite, given, slots, False, timeout, smoke, offline, mirror, unofficial, re_resolve, sweep=True)
-    _whole(flags, store, executor, report_folder, mlflow=not no_mlflow, report=not no_report, json=json)
+    how = Closing(mlflow=not no_mlflow, report=not no_report, show=not json, out_folder=report_folder)
+    whole(flags, store, executor, how, _print_records if json else None)
 
 
-def _whole(
-    flags: "Flags", store: Path, executor: str, out_folder: Path | None, *, mlflow: bool, report: bool, json: bool
+def _print_records(store: "Store", name: str) -> None:
+    """Every record of a suite, as JSON."""
+    from dlbench.cli.results import joined
+
+    as_json_list(joined(result, name) for result in store.results(name) if result.record is not None)
+
+
+def whole(
+    flags: "Flags", store: Path, executor: str, how: "Closing", then: Callable[["Store", str], None] | None = None
 ) -> None:
-    """The whole way of `run` and `sweep`."""
-    from dlbench.cli.ending import Closing
+    """The whole way of `run`, `sweep` and `verify`.
+
+    Args:
+        then: is given the store and the suite's name once all is run, before failures are complained of.
+
+    Raises:
+        JobFailed: some jobs failed, now or before.
+        Exit: the run was interrupted.
+    """
     from dlbench.cli.planning import planned
     from dlbench.cli.report import check_place
     from dlbench.store.folder import Store as Folder
     from dlbench.store.studies import write_list
 
-    kept = not flags.smoke
-    how = Closing(mlflow=mlflow and kept, report=report and kept, show=not json, out_folder=out_folder)
+    if flags.smoke:  # nothing of it is kept
+        how = replace(how, mlflow=False, report=False)
     ended: tuple[Outcome, int | None] | None = None
     failed: Mapping[str, int] = {}
     begun = False
@@ -137,10 +155,8 @@ def _whole(
             else:
                 say(_nothing_to_do(name, how))
                 failed = todo.failed
-            if json:
-                from dlbench.cli.results import joined
-
-                as_json([joined(result, name) for result in folder.results(name) if result.record is not None])
+            if then is not None:
+                then(folder, name)
     except KeyboardInterrupt:
         complain("interrupted; what had finished is kept" if begun else "interrupted; nothing was run")
         raise typer.Exit(128 + SIGINT) from None
