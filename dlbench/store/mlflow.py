@@ -7,7 +7,7 @@ import fcntl
 import getpass
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dlbench.errors import EnvironmentFault
 from dlbench.store.address import database, shown
+from dlbench.store.curves import Point
 from dlbench.store.identity import PARENT, STATE, key_of
-from dlbench.store.runs import Found, Point, Run
+from dlbench.store.runs import Found, Run
+from dlbench.store.upkeep import NOTE, steps
 
 METRICS_A_BATCH = 800  # MLflow takes 1000 things at once, 100 params and 100 tags among them
 PARAMS_A_BATCH = 100
@@ -34,10 +36,17 @@ database_utils.MAX_RETRY_COUNT = 2
 
 
 class Experiment(NamedTuple):
-    """A suite's experiment; `identity` differs when one of the same name was removed and made anew."""
+    """A suite's experiment.
+
+    Attributes:
+        identity: differs when one of the same name was removed and made anew.
+        tags: what it had when it was found.
+    """
 
     id: str
     identity: str
+    created_ms: int
+    tags: Mapping[str, str]
 
 
 class Tracker:
@@ -70,7 +79,7 @@ class Tracker:
             if found is None:
                 # An SQLite client would put artifacts below the folder that it happens to run in.
                 root = str(self._database.parent / "mlartifacts" / name) if self._database else None
-                tags = {"mlflow.note.content": description, "mlflow.experimentKind": EXPERIMENT_KIND}
+                tags = {"mlflow.experimentKind": EXPERIMENT_KIND, **dict(steps({}, {NOTE: description}, as_of=""))}
                 with suppress(MlflowException):  # another process was quicker
                     self._client.create_experiment(name, root, tags)
                 found = self._client.get_experiment_by_name(name)
@@ -82,7 +91,14 @@ class Tracker:
                     f"`mlflow experiments restore --experiment-id {found.experiment_id}`, "
                     "or remove it for good with `mlflow gc` and it is made anew."
                 )
-            return Experiment(found.experiment_id, f"{found.experiment_id}@{found.creation_time}")
+            identity = f"{found.experiment_id}@{found.creation_time}"
+            return Experiment(found.experiment_id, identity, int(found.creation_time or 0), dict(found.tags))
+
+    def describe(self, experiment: Experiment, steps: Iterable[tuple[str, str]]) -> None:
+        """Set tags of an experiment, one by one, in order (`dlbench.store.upkeep.steps`)."""
+        with self._explained():
+            for name, text in steps:
+                self._client.set_experiment_tag(experiment.id, name, text)
 
     def find(self, experiment: Experiment, identity: Mapping[str, str]) -> dict[str, Found]:
         """Runs with all of these tags, by key; deleted ones too, for the user did not want them.
@@ -131,7 +147,7 @@ class Tracker:
             if run.dataset is not None:
                 self._client.log_inputs(run_id, [_input(run)])
             self._log(run_id, points, run.params)
-            self._attach(run_id, run.files)
+            self._attach(run_id, run)
             if found is not None or STATE in tags:
                 self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
             if run.status is not None:
@@ -161,20 +177,26 @@ class Tracker:
         }
         return [point for point in points if tuple(point) not in known]
 
-    def _attach(self, run_id: str, files: Sequence[Path]) -> None:
-        if not files:
+    def _attach(self, run_id: str, run: Run) -> None:
+        if not run.files and not run.texts:
             return
         served = self._served_folder(run_id)
-        for path in files:
+        if served is not None:
+            served.mkdir(parents=True, exist_ok=True)
+        for path in run.files:
             if served is not None and path.is_dir():
                 shutil.copytree(path, served / "report", dirs_exist_ok=True)
             elif served is not None:
-                served.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, served)
             elif path.is_dir():
                 self._client.log_artifacts(run_id, str(path), "report")
             else:
                 self._client.log_artifact(run_id, str(path))
+        for name, text in run.texts.items():
+            if served is not None:
+                (served / name).write_text(text, encoding="utf-8")
+            else:
+                self._client.log_text(run_id, text, name)
 
     def _served_folder(self, run_id: str) -> Path | None:
         """Where `mlflow server` beside the database keeps artifacts of an experiment that was made through it."""

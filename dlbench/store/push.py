@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from dlbench.errors import StoreError
 from dlbench.schema.invocation import Invocation
 from dlbench.store.identity import STATE, STORE, SUITE, identity_of, split, study_in, study_key
+from dlbench.store.notes import experiment_note
 from dlbench.store.runs import Found, Run, of_attempt, of_invocation
 from dlbench.store.shelf import ENDED, KILLED, RUNNING, Item, Shelf
 from dlbench.store.study_run import of_study
+from dlbench.store.upkeep import NOTE, steps
+from dlbench.store.views import links, views
 
 if TYPE_CHECKING:
     from dlbench.store.mlflow import Experiment
@@ -31,7 +34,10 @@ class Push:
         self._found: dict[str, Found] | None = None
 
     def write(self, items: list[Item]) -> None:
-        """Write what is missing of these: studies, then attempts, which may stand below them, then invocations."""
+        """Write what is missing of these: studies, then attempts, which may stand below them, then invocations.
+
+        Last the experiment's own page, which tells of the latest invocation that found something.
+        """
         missing = self.session.ledger.missing(items, self.experiment.identity)
         if len(missing) >= SEARCH_ALL_FROM:
             with self.session.sending():
@@ -45,6 +51,23 @@ class Push:
                 self._write_attempt(item)
             elif study_in(item.key) is None:
                 self._write_invocation(item)
+        self._describe()
+
+    def _describe(self) -> None:
+        """The experiment's note and its saved views, where nobody else has changed them."""
+        told = [one for one in self.shelf.invocations.values() if one.ended_at is not None and one.verdict]
+        if not told:
+            return
+        latest, experiment = told[-1], self.experiment
+        with self.session.reading():
+            shown = views(self.shelf.entries.values(), latest.scores)
+            run_id = self.session.ledger.run_id(self.shelf.suite, experiment.identity, latest.id)
+            note = experiment_note(latest, links(experiment.id, run_id, shown, report=latest.report is not None))
+            wanted = {NOTE: note, **{view.tag: view.text(experiment.created_ms) for view in shown}}
+            changes = list(steps(experiment.tags, wanted, latest.id, self.shelf.description))
+        if changes:
+            with self.session.sending():
+                self.session.tracker.describe(experiment, changes)
 
     def _write_attempt(self, item: Item) -> None:
         found = self._find(item.key)

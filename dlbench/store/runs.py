@@ -1,38 +1,38 @@
 """What a job's attempt and an invocation look like as MLflow runs: names, params, metrics, tags, files.
 
+    attempt      params (`settings`), the record's metrics under their own names, learning curves (`curves`),
+                 record.json, and what of its artifacts is small
+    invocation   the suite's description, the verdict and the contenders at a glance as its note (`notes`), means and
+                 medians as `<contender>/<metric>`, the report's folder, leaderboard and comparisons as tables
+
+Costs are named as in the record, `<phase>_throughput` in samples/s, `…_ms`, `…_bytes`; an attempt's batch size is its
+param `cost.batch_size`, an invocation's stands in the name: `lstm/infer_throughput_b64`.
 A pure translation. Knows nothing of ledgers and clients and does not import mlflow.
 """
 
-import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dlbench.schema.invocation import Invocation
-from dlbench.schema.job import Entry
+from dlbench.schema.job import CostPoint, Entry
 from dlbench.schema.record import Record, Status
+from dlbench.store.curves import Point, points
 from dlbench.store.identity import ATTEMPT, CANDIDATE, INVOCATION, JOB, KIND, STATE, STORE, STUDY, SUITE
-from dlbench.store.names import LONGEST_KEY, clean_names, clean_params, cut_tags, flat, word
+from dlbench.store.names import LONGEST_KEY, clean_names, clean_params, cut_tags
+from dlbench.store.notes import run_note, tables
+from dlbench.store.settings import params
+from dlbench.store.upkeep import NOTE
 
 LONGEST_DIGEST = 36
-MOST_POINTS = 1000  # of one curve; all of them are in the attached CSV
-AXES = frozenset({"step", "epoch", "elapsed_s"})  # of a curve: MLflow draws over steps and time
-MIRRORED_ROLES = frozenset({"curve", "model_card", "samples"})  # the rest stays in the store: it can be large
+MIRRORED_ROLES = frozenset({"curve", "model_card", "samples", "mistakes"})  # the rest stays in the store
+LARGEST_BYTES = 2**20  # of a mirrored artifact; a larger one stays in the store, too
 
 _STATUS: Mapping[Status, str] = {"ok": "FINISHED", "pruned": "FINISHED", "interrupted": "KILLED"}
-
-
-class Point(NamedTuple):
-    """One value of a metric; `time_ms` since the epoch."""
-
-    name: str
-    value: float
-    time_ms: int
-    step: int
 
 
 class Input(NamedTuple):
@@ -68,6 +68,7 @@ class Run:
         identity: the tags that tell it from every other run.
         status: MLflow's word; None while the run goes on.
         files: files and folders that are attached.
+        texts: more files, by name.
     """
 
     identity: Mapping[str, str]
@@ -80,6 +81,7 @@ class Run:
     points: Sequence[Point]
     dataset: Input | None
     files: Sequence[Path]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def of_attempt(
@@ -98,6 +100,7 @@ def of_attempt(
     started_ms = _ms(record.started_at)
     ended_ms = _ms(record.started_at + timedelta(seconds=record.duration_s))
     mirrored = [folder / artifact.path for artifact in record.artifacts if artifact.role in MIRRORED_ROLES]
+    files = [folder / "record.json", *(path for path in mirrored if path.is_file() and _small(path))]
     return Run(
         identity={STORE: store, SUITE: suite, JOB: record.id, ATTEMPT: str(record.attempt)},
         name=_run_name(entry, record, several_models),
@@ -105,10 +108,10 @@ def of_attempt(
         started_ms=started_ms,
         ended_ms=ended_ms,
         tags=cut_tags(_tags(entry, record)),
-        params=clean_params(_params(entry, record)),
-        points=[*_final(record, ended_ms), *_curves(record, folder, started_ms)],
+        params=clean_params(params(entry, record)),
+        points=[*_final(record, ended_ms), *points(record, folder, started_ms)],
         dataset=_dataset(record),
-        files=[path for path in (folder / "record.json", *mirrored) if path.is_file()],
+        files=[path for path in files if path.is_file()],
     )
 
 
@@ -124,11 +127,12 @@ def of_invocation(store: str, invocation: Invocation, status: str | None, state:
     ended = invocation.ended_at
     # A report is a few files; a folder that is not there any more says nothing about the run.
     report = [Path(invocation.report)] if invocation.report and status else []
-    words = [invocation.description, f"**{invocation.verdict}**" if invocation.verdict else ""]
+    texts = tables(invocation) if status else {}
     tags = {
         STATE: state,
         KIND: "invocation",
-        "mlflow.note.content": "\n\n".join(filter(None, words)),
+        NOTE: run_note(invocation),
+        **({"mlflow.loggedArtifacts": _shown_as_tables(texts)} if texts else {}),
         "dlbench.jobs": str(len(invocation.made)),
         "mlflow.source.name": invocation.command or "dlbench",
         "mlflow.source.type": "LOCAL",
@@ -150,7 +154,17 @@ def of_invocation(store: str, invocation: Invocation, status: str | None, state:
         ],
         dataset=None,
         files=[path for path in report if path.is_dir()],
+        texts=texts,
     )
+
+
+def _shown_as_tables(names: Iterable[str]) -> str:
+    """What MLflow's own `log_table` writes: its pages then show these files as tables."""
+    return json.dumps([{"path": name, "type": "table"} for name in names])
+
+
+def _small(path: Path) -> bool:
+    return path.stat().st_size <= LARGEST_BYTES
 
 
 def _ms(moment: datetime) -> int:
@@ -159,7 +173,7 @@ def _ms(moment: datetime) -> int:
 
 def _run_name(entry: Entry, record: Record, several_models: bool) -> str:
     if record.cost is not None:
-        what = f"cost b{record.cost.batch_size} round {record.cost.round + 1}"
+        what = _cost_name(record.cost)
     else:
         what = f"seed {record.seed}"
     again = f" · attempt {record.attempt}" if record.attempt > 1 else ""
@@ -167,6 +181,12 @@ def _run_name(entry: Entry, record: Record, several_models: bool) -> str:
         return f"{entry.label} · {what}{again}"
     label = f"{entry.label} · " if several_models else ""
     return f"{label}#{entry.candidate} · {what}{again}"
+
+
+def _cost_name(cost: CostPoint) -> str:
+    if cost.largest_batch:
+        return f"largest batch to {' and '.join(cost.phases)}"
+    return f"cost b{cost.batch_size} {'anchor' if cost.anchor else 'round'} {cost.round + 1}"
 
 
 def _commit(code: Mapping[str, Any]) -> dict[str, str]:
@@ -188,6 +208,7 @@ def _tags(entry: Entry, record: Record) -> dict[str, str]:
         "dlbench.status": record.status,
         KIND: record.kind,
         "dlbench.label": entry.label,
+        "dlbench.data": _data(record),
         "mlflow.source.name": record.command or "dlbench",
         "mlflow.source.type": "LOCAL",
         **_commit(record.code),
@@ -195,31 +216,9 @@ def _tags(entry: Entry, record: Record) -> dict[str, str]:
     }
 
 
-def _params(entry: Entry, record: Record) -> dict[str, str]:
-    values = {
-        "label": entry.label,
-        "kind": record.kind,
-        "task": record.task.name,
-        **flat(record.task.params, "task"),
-        "dataset": record.dataset.name,
-        "dataset.digest": record.dataset.digest,
-        "dataset.source": record.dataset.source,
-        "dataset.official": record.dataset.official,
-        **flat(record.dataset.params, "dataset"),
-        "model": record.model.name,
-        "model.preset": record.model.preset,
-        **flat(record.model.params, "model"),
-        **flat(record.train, "train"),
-        "precision": record.precision.asked,
-        "device": record.device,
-        "threads": record.threads,
-        "seed": record.seed,
-        **flat(record.inputs, "inputs"),
-    }
-    if record.cost is not None:
-        values |= flat(record.cost.model_dump(mode="json"), "cost")
-    values = {**entry.varied, **values}  # an axis that names a block, say, is a param of its own
-    return {key: word(value) for key, value in values.items() if value is not None}
+def _data(record: Record) -> str:
+    used = record.dataset
+    return f"{used.source}{'' if used.official or used.source == 'built-in' else ', unofficial copy'}"
 
 
 def _final(record: Record, ended_ms: int) -> Iterator[Point]:
@@ -227,36 +226,6 @@ def _final(record: Record, ended_ms: int) -> Iterator[Point]:
     values["duration_s"] = record.duration_s
     for name, value in clean_names(values).items():
         yield Point(name, value, ended_ms, 0)
-
-
-def _curves(record: Record, folder: Path, started_ms: int) -> Iterator[Point]:
-    """Points of the learning curves, named `curve/<column>`, so that a record's own figure keeps its plain name."""
-    for artifact in record.artifacts:
-        path = folder / artifact.path
-        if artifact.role != "curve" or not path.is_file():
-            continue
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        columns = [column for column in (rows[0] if rows else ()) if column not in AXES]
-        for name, column in clean_names({f"curve/{column}": column for column in columns}).items():
-            yield from _curve(rows, column, name, started_ms)
-
-
-def _curve(rows: Sequence[Mapping[str, str]], column: str, name: str, started_ms: int) -> Iterator[Point]:
-    measured = [row for row in rows if row.get(column) and row.get("step")]
-    for row in _thinned(measured):
-        value = float(row[column])
-        if math.isfinite(value):
-            elapsed_s = float(row.get("elapsed_s") or 0)
-            yield Point(name, value, started_ms + round(elapsed_s * 1000), int(float(row["step"])))
-
-
-def _thinned(rows: Sequence[Mapping[str, str]]) -> Iterable[Mapping[str, str]]:
-    """At most `MOST_POINTS` rows, evenly spread, the first and the last among them."""
-    if len(rows) <= MOST_POINTS:
-        return rows
-    last = len(rows) - 1
-    return [rows[round(number * last / (MOST_POINTS - 1))] for number in range(MOST_POINTS)]
 
 
 def _dataset(record: Record) -> Input:

@@ -4,13 +4,15 @@ import math
 from collections.abc import Iterator
 
 from dlbench.schema.study import StudyHead
+from dlbench.store.curves import Point
 from dlbench.store.identity import KIND, STATE, STORE, STUDY, SUITE
 from dlbench.store.names import clean_names, clean_params, cut_tags, flat, word
-from dlbench.store.runs import Point, Run
+from dlbench.store.runs import Run
 from dlbench.store.shelf import Phase
 from dlbench.store.study_course import Mark, marks, objective_name, over
 from dlbench.store.study_log import Course
 from dlbench.store.study_note import axis_text, budget_text, note, states_text
+from dlbench.store.upkeep import NOTE
 
 
 def of_study(store: str, suite: str, course: Course, phase: Phase, state: str) -> Run:
@@ -30,7 +32,7 @@ def of_study(store: str, suite: str, course: Course, phase: Phase, state: str) -
     tags = {
         STATE: state,
         KIND: "study",
-        "mlflow.note.content": note(study, went),
+        NOTE: note(study, went),
         "dlbench.strategy": head.strategy.label,
         "dlbench.seed": str(head.seed),
         "dlbench.objectives": ", ".join(f"{objective_name(one)} ({one.better})" for one in head.objectives),
