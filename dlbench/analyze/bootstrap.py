@@ -4,7 +4,7 @@ Nothing here knows what is resampled. With few observations every bootstrap inte
 mean of five by about a third: it stands beside the t interval, never in its place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -32,6 +32,17 @@ def draws(n: int, stream: int = 0) -> NDArray[np.int64]:
     found = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
     found.flags.writeable = False
     return found
+
+
+def resampled_means(values: Sequence[Sequence[float]], stream: int = 0) -> Floats:
+    """Means of contenders over resampled seeds, the same seeds for all of them, (RESAMPLES, contenders).
+
+    Args:
+        values: of each contender one a seed, in the same order of the seeds.
+        stream: as of `draws`.
+    """
+    columns = [np.array(one, dtype=np.float64)[draws(len(one), stream)].mean(axis=1) for one in values]
+    return np.stack(columns, axis=1)
 
 
 def percentile(resampled: Floats) -> tuple[Floats, Floats]:

@@ -56,16 +56,6 @@ def front_probability(
     return shares
 
 
-def resampled_means(values: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Means of contenders over resampled seeds, the same seeds for all of them, (RESAMPLES, contenders).
-
-    Args:
-        values: of each contender one a seed, in the same order of the seeds.
-    """
-    columns = [np.array(one, dtype=np.float64)[draws(len(one))].mean(axis=1) for one in values]
-    return np.stack(columns, axis=1)
-
-
 def resampled_medians(rounds: Sequence[Mapping[int, float]]) -> NDArray[np.float64]:
     """Medians of contenders over resampled rounds, (RESAMPLES, contenders).
 

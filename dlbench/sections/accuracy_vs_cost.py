@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dlbench.analyze.bootstrap import resampled_means
 from dlbench.analyze.compare import LEAST_SEEDS
 from dlbench.analyze.contenders import Arena, Contender
-from dlbench.analyze.pareto import front_probability, pareto_front, resampled_means, resampled_medians
+from dlbench.analyze.pareto import front_probability, pareto_front, resampled_medians
 from dlbench.analyze.quantities import format_of, listed, share
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise, summarise_rounds

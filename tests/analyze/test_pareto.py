@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from dlbench.analyze.pareto import front_probability, pareto_front, resampled_means, resampled_medians
+from dlbench.analyze.bootstrap import resampled_means
+from dlbench.analyze.pareto import front_probability, pareto_front, resampled_medians
 
 POINT = st.tuples(st.integers(1, 9).map(float), st.integers(1, 9).map(float))
 

@@ -12,7 +12,7 @@ from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Cell, Figure, Section, Table
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Result
-from dlbench.sections import accuracy_vs_cost, comparisons, time_to_target
+from dlbench.sections import accuracy_vs_cost, comparisons, over_tasks, time_to_target
 
 FIVE = [0.90, 0.91, 0.905, 0.912, 0.903]
 
@@ -148,3 +148,24 @@ def test_a_missed_target_is_infinite_and_the_profile_shows_it() -> None:
 
 def test_without_a_target_there_is_no_such_section() -> None:
     assert time_to_target.build(Results(suite(), [*quality("a", FIVE), *quality("b", FIVE)])) is None
+
+
+def test_the_same_contenders_on_two_tasks_are_looked_at_together() -> None:
+    lines = []
+    for dataset, by in (("ag_news", 0.004), ("sst2", -0.02)):
+        data = {"name": dataset, "digest": f"sha256:{dataset}"}
+        lines += [*quality("base", FIVE, dataset=data), *quality("new", shifted(by), dataset=data)]
+    section = over_tasks.build(Results(suite(), lines))
+    (table,) = tables(section)
+    assert [column.name for column in table.columns] == [
+        "Contender",
+        "ag_news",
+        "sst2",
+        "Mean rank",
+        "Against baseline",
+        "Chance to be better",
+    ]
+    assert texts(table, 0) == ["base", "2", "1", "1.50 (1.50 to 1.50)", "baseline", "–"]
+    assert texts(table, 1) == ["new", "1", "2", "1.50 (1.50 to 1.50)", "better 1, worse 1", "50 % (19 to 81)"]
+    assert "2 contenders on 2 tasks (ag_news and sst2), 5 seeds each." in table.caption
+    assert over_tasks.build(Results(suite(), lines[:10])) is None
