@@ -1,20 +1,13 @@
-"""What the literature reports (`published.toml`), and whether what was found here agrees with it.
+"""What the literature reports: the figures of `published.toml`, and the band in which each counts as reproduced.
 
-A count is exact. A score has a band, and this installation's mean over seeds stands against it with its 95 % interval:
-
-    PASS              the mean lies in the band
-    FAIL              the whole interval lies outside
-    not enough data   all else: the interval reaches into the band but the mean does not, too few seeds, another
-                      training, data that is not the official one, or nothing at all
-
-The band of a figure from one run is what chance alone leaves open: two standard errors of an accuracy on so many test
-examples (binomial; Dietterich 1998, §2). Where several runs are published it reaches from the lowest to the highest of
-them, likewise widened. What needs another band states it, and why.
+A count of parameters is exact. The band of a score from one run is what chance alone leaves open: two standard errors
+of an accuracy on so many test examples (binomial; Dietterich 1998, §2). Where several runs are published it goes from
+the lowest to the highest of them, likewise widened. What needs another band states it, and why.
 """
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,18 +15,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from dlbench.analyze.contenders import canonical
-from dlbench.analyze.quantities import NO_VALUE, listed, quantity, with_margin
-from dlbench.analyze.summary import Summary, summarise
 from dlbench.errors import UsageError
 from dlbench.schema.base import Json, Value
 from dlbench.schema.job import Job
-from dlbench.schema.record import Result
-
-Word = Literal["PASS", "FAIL", "not enough data"]
-
-LEAST_SEEDS = 3
-"""Fewer give no interval that says anything."""
 
 STANDARD_ERRORS = 1.96
 """Of a published accuracy, to each side: 95 % of runs on as many other test examples."""
@@ -125,7 +109,7 @@ class Score(Value):
             job.kind == "train"
             and "test" in job.splits
             and (job.task.name, job.model.name) == (self.task, self.model)
-            and not _differing(params, self.params)
+            and not differing(params, self.params)
             and all(params.get(name) is None for name in self.absent)
         )
 
@@ -135,7 +119,7 @@ def _by_chance(accuracy: float, n: int) -> float:
     return STANDARD_ERRORS * math.sqrt(accuracy * (1 - accuracy) / n)
 
 
-def _differing(found: Mapping[str, Json], wanted: Mapping[str, Json]) -> list[str]:
+def differing(found: Mapping[str, Json], wanted: Mapping[str, Json]) -> list[str]:
     """What is not as wanted: `epochs 8 instead of 182`."""
     return [
         f"{key} {_short(found.get(key))} instead of {_short(value)}"
@@ -199,126 +183,3 @@ def _counts(entry: dict[str, Json]) -> list[Count]:
         Count.model_validate({"preset": preset, "label": preset or entry.get("model"), **rest, "figure": figure})
         for preset, figure in figures.items()
     ]
-
-
-# --- what was found against it ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A published score beside what was found here.
-
-    Attributes:
-        ours: mean and interval over the seeds; None where nothing was scored on the figure's own dataset.
-        reason: why there is no verdict, or on which side of the band ours lies; empty for a PASS.
-    """
-
-    score: Score
-    ours: Summary | None
-    word: Word
-    reason: str
-
-
-def standing(score: Score, results: Iterable[Result]) -> Standing:
-    """What the results say of a figure.
-
-    Jobs that differ in more than the seed are not pooled. Those that are nearest to what the figure asks for stand
-    against it, and of several that are all it asks for, those with the most seeds.
-    """
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        job = result.entry.job
-        if score.concerns(job) and job.dataset.name == score.dataset and result.entry.study is None:
-            groups.setdefault(canonical(job.model_dump(exclude={"id", "seed"})), []).append(result)
-    if not groups:
-        return Standing(score, None, "not enough data", f"no result on {score.dataset}: {score.how}")
-    members = min(groups.values(), key=lambda group: (len(_objections(score, group)), -len(_values(score, group))))
-    comparable = not _differing(members[0].entry.job.dataset.params, score.dataset_params)
-    ours = summarise(_values(score, members)) if comparable else None
-    objections = _objections(score, members)
-    if objections or ours is None:
-        return Standing(score, ours, "not enough data", "; ".join(objections))
-    return Standing(score, ours, *judged(ours, score.limits))
-
-
-def judged(ours: Summary, band: tuple[float, float]) -> tuple[Word, str]:
-    """The word for a mean with its interval against a band, and the reason if it is no PASS."""
-    low, high = band
-    if low <= ours.mean <= high:
-        return "PASS", ""
-    margin = ours.margin or 0.0
-    side = "below" if ours.mean < low else "above"
-    if ours.mean + margin < low or ours.mean - margin > high:
-        return "FAIL", f"the whole 95 % interval lies {side} the band"
-    return "not enough data", f"the mean lies {side} the band, and its interval reaches into it: take more seeds"
-
-
-def _objections(score: Score, members: Sequence[Result]) -> list[str]:
-    """Why a group of jobs is no evidence for or against a figure."""
-    job, seeds = members[0].entry.job, len(_values(score, members))
-    objections = _differing(job.dataset.params, score.dataset_params)
-    objections += [] if job.dataset.official else [_unofficial(members)]
-    objections += _differing(job.train.model_dump(mode="json"), score.train)
-    if job.precision != score.precision:
-        objections.append(f"precision {job.precision} instead of {score.precision}")
-    if not objections and seeds < LEAST_SEEDS:
-        ends = sorted({result.status for result in members if result.status != "ok"})
-        others = f" (others: {listed(ends)})" if ends else ""
-        objections.append(f"{seeds} of at least {LEAST_SEEDS} seeds{others}")
-    return objections
-
-
-def _unofficial(members: Sequence[Result]) -> str:
-    sizes = {result.record.dataset.train for result in members if result.record is not None} - {None}
-    size = f" of {sizes.pop():,} training examples" if len(sizes) == 1 else ""
-    return f"an unofficial copy of {members[0].entry.job.dataset.name}{size}"
-
-
-def _values(score: Score, members: Sequence[Result]) -> list[float]:
-    """The metric of each finished seed, in order of the seeds."""
-    ordered = sorted(members, key=lambda result: result.entry.job.seed or 0)
-    found = [result.record.metric(score.metric) for result in ordered if result.record and result.status == "ok"]
-    return [metric.value for metric in found if metric is not None and metric.value is not None]
-
-
-@dataclass(frozen=True)
-class Counted:
-    """A published number of parameters beside what the model has here; None where it cannot be built."""
-
-    count: Count
-    here: int | None
-    word: Word
-    reason: str
-
-
-def counted(count: Count, answer: Mapping[str, Json]) -> Counted:
-    """What a model's own count says of a published one.
-
-    Args:
-        answer: `parameters` and `trainable_parameters` of the model that was built, or the `error` that this met.
-    """
-    here = answer.get(count.metric)
-    if here is None:
-        return Counted(count, None, "FAIL", str(answer.get("error", "it was not counted")))
-    off = int(here) - count.figure
-    return Counted(count, here, "FAIL" if off else "PASS", f"off by {off:+,}" if off else "")
-
-
-# --- in words ---------------------------------------------------------------------------------------------------------
-
-
-def published_text(score: Score) -> str:
-    """`99.05 %`, `91.25 % to 92.60 %`, or the claim."""
-    ends = dict.fromkeys((min(score.published), max(score.published))) if score.published else {}
-    return " to ".join(quantity(end, "fraction", 2) for end in ends) or score.claim
-
-
-def band_text(score: Score) -> str:
-    """`98.86 % to 99.24 %`."""
-    return " to ".join(quantity(end, "fraction", 2) for end in score.limits)
-
-
-def here_text(standing: Standing) -> str:
-    """`99.15 % ± 0.12, n = 5`."""
-    ours = standing.ours
-    return NO_VALUE if ours is None else f"{with_margin(ours.mean, ours.margin, 'fraction', 2)}, n = {ours.n}"

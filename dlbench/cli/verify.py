@@ -16,7 +16,8 @@ from dlbench.errors import JobFailed, StoreError, UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dlbench.analyze.published import Count, Counted, Score, Standing
+    from dlbench.analyze.published import Count, Score
+    from dlbench.analyze.standing import Counted, Standing
     from dlbench.schema.record import Result
     from dlbench.store.folder import Store
 
@@ -80,7 +81,7 @@ def verify(
 
 def _counted(counts: "Sequence[Count]") -> "list[Counted]":
     """Every model built on the meta device and counted."""
-    from dlbench.analyze.published import counted
+    from dlbench.analyze.standing import counted
     from dlbench.cli.wiring import describing
 
     asked = [{"what": "show", "name": each.model, "preset": each.preset, "params": each.params} for each in counts]
@@ -92,7 +93,7 @@ def _counted(counts: "Sequence[Count]") -> "list[Counted]":
 
 def _standings(scores: "Sequence[Score]", folder: "Store") -> "list[Standing]":
     """Every score against what any suite of the store has of it."""
-    from dlbench.analyze.published import standing
+    from dlbench.analyze.standing import standing
 
     results = _results(scores, folder)
     return [standing(score, results) for score in scores]
@@ -115,7 +116,7 @@ def _results(scores: "Sequence[Score]", folder: "Store") -> "list[Result]":
 
 def _tell(told: "Sequence[Counted | Standing]", *, json: bool) -> None:
     """Tables and a summary, or data."""
-    from dlbench.analyze.published import Counted, Standing
+    from dlbench.analyze.standing import Counted, Standing
 
     if json:
         as_json([_facts(each) for each in told])
@@ -135,7 +136,7 @@ def _tell(told: "Sequence[Counted | Standing]", *, json: bool) -> None:
 
 
 def _label(each: "Counted | Standing") -> str:
-    from dlbench.analyze.published import Counted
+    from dlbench.analyze.standing import Counted
 
     return f"parameters of {each.count.label}" if isinstance(each, Counted) else each.score.label
 
@@ -154,7 +155,7 @@ def _counts_table(counts: "Sequence[Counted]") -> "Table":
 def _scores_table(standings: "Sequence[Standing]") -> "Table":
     from rich.table import Table
 
-    from dlbench.analyze.published import band_text, here_text, published_text
+    from dlbench.analyze.standing import band_text, here_text, published_text
 
     columns = ("figure", "published", "band", "here", "", "source", "what is compared, and the band")
     table = Table(*columns, title="Test scores: mean ± half the 95 % interval over seeds")
@@ -166,7 +167,7 @@ def _scores_table(standings: "Sequence[Standing]") -> "Table":
 
 
 def _facts(each: "Counted | Standing") -> dict[str, Any]:
-    from dlbench.analyze.published import Counted
+    from dlbench.analyze.standing import Counted
 
     if isinstance(each, Counted):
         facts = each.count.model_dump(mode="json") | {"kind": "count", "here": each.here}

@@ -1,7 +1,8 @@
 """Against the literature: what papers report for the same model on the same data, beside what was found here."""
 
-from dlbench.analyze.published import Standing, band_text, here_text, published, published_text, standing
+from dlbench.analyze.published import published
 from dlbench.analyze.results import Results
+from dlbench.analyze.standing import Standing, band_text, here_text, published_text, standing
 from dlbench.schema.blocks import Cell, Column, Section, Table, Tone
 
 POSITION = 34

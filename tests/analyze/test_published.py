@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from synthetic import quality, suite
 
-from dlbench.analyze.published import Score, counted, judged, published, read, standing
+from dlbench.analyze.published import Score, published, read
 from dlbench.analyze.results import Results
+from dlbench.analyze.standing import counted, judged, standing
 from dlbench.analyze.summary import summarise
 from dlbench.catalog import Catalog
 from dlbench.errors import UsageError
@@ -164,7 +165,24 @@ def test_nothing_is_shown_under_the_name_of_data_that_it_was_not_trained_on() ->
 
 def test_seeds_that_are_missing_do_not_count() -> None:
     found = standing(LENET, trained(LENET, [0.99, 0.99, None]))
-    assert (found.word, found.reason) == ("not enough data", "2 of at least 3 seeds (others: missing)")
+    assert (found.word, found.reason) == ("not enough data", "2 of at least 3 seeds")
+    assert standing(LENET, trained(LENET, [*GOOD, None])).word == "PASS"
+
+
+def test_seeds_that_survived_others_do_not_stand_for_them() -> None:
+    diverged = trained(LENET, [*GOOD, None])
+    assert diverged[0].record is not None
+    end = diverged[0].record.model_copy(update={"status": "diverged", "metrics": ()})
+    diverged[3] = diverged[3].model_copy(update={"record": end})
+    found = standing(LENET, diverged)
+    assert (found.word, found.reason) == ("not enough data", "some seeds ended as diverged")
+
+
+def test_the_same_files_from_elsewhere_are_the_same_data() -> None:
+    cached = trained(LENET, [*GOOD, 0.991, 0.992], dataset={"source": "cache"})[3:]
+    found = standing(LENET, [*trained(LENET, GOOD), *cached])
+    assert found.ours is not None
+    assert found.ours.n == 5
 
 
 def test_what_differs_in_more_than_the_seed_is_not_pooled_and_the_most_seeds_stand() -> None:

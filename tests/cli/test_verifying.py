@@ -8,7 +8,8 @@ import pytest
 from synthetic import quality
 from terminal import QUIET, ROOT, Terminal
 
-from dlbench.analyze.published import published, standing
+from dlbench.analyze.published import published
+from dlbench.analyze.standing import standing
 from dlbench.cli.planning import Flags, planned
 from dlbench.cli.verify import REFERENCE
 from dlbench.schema.job import Entry
