@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from pydantic import ValidationError
 
 from dlbench.analyze.compare import Paired, Ratio, compare, compare_cost, correct
 from dlbench.analyze.contenders import Arena, Contender, arenas_of
+from dlbench.analyze.curves import Curve
+from dlbench.analyze.curves import read as read_curve
 from dlbench.analyze.drift import Drift, drifts
 from dlbench.analyze.floors import noise_floors
 from dlbench.analyze.studies import StudyGroup, groups_of
@@ -24,9 +26,6 @@ from dlbench.schema.mistake import Mistake, Mistakes
 from dlbench.schema.record import Result
 from dlbench.schema.study import Study
 from dlbench.schema.suite import Suite
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEAST_MEMORY = 0.01
 """Difference of two memories, as a fraction, below which nobody is said to need less: peaks often repeat exactly."""
@@ -181,17 +180,17 @@ class Results:
         usual = LEAST_MEMORY if metric.endswith("_bytes") else 0.0
         return replace(ratio, floor=self.noise_floors.get(metric, usual), drifted=drifted)
 
-    def curve(self, result: Result) -> "pd.DataFrame | None":
+    def curve(self, result: Result) -> Curve | None:
         """Learning curve of a train job: a row for each validation; None if it left none or it cannot be read."""
-        import pandas as pd  # here: a table of results needs no curves, and is there half a second sooner
-
         path = self._artifact(result, "curve")
-        if path is None:
-            return None
-        try:
-            return pd.read_csv(path)
-        except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError):
-            return None
+        if path is not None and path not in self._curves:
+            self._curves[path] = read_curve(path)
+        return None if path is None else self._curves[path]
+
+    @cached_property
+    def _curves(self) -> dict[Path, Curve | None]:
+        """What was read: score and loss are drawn from the same file."""
+        return {}
 
     def predictions(self, result: Result) -> dict[str, NDArray[Any]] | None:
         """Per-example columns of a train job's test split (`target`, `predicted`, …); None if none can be read."""

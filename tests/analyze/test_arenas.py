@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from synthetic import costs, job, quality, result, suite, with_artifact
 
 from dlbench.analyze.aggregates import aggregates
-from dlbench.analyze.curves import pool
+from dlbench.analyze.curves import Curve, pool
 from dlbench.analyze.results import Results
 from dlbench.analyze.table import job_table
 from dlbench.analyze.verdict import headline, verdicts
@@ -189,14 +188,22 @@ def test_the_table_has_a_line_for_every_job() -> None:
 
 
 def test_curves_are_pooled_over_the_steps_that_all_reached(tmp_path: Path) -> None:
-    long = pd.DataFrame({"step": [10, 20], "epoch": [1.0, 2.0], "elapsed_s": [1.0, 2.0], "val_accuracy": [0.5, 0.7]})
-    short = pd.DataFrame({"step": [10], "epoch": [1.0], "elapsed_s": [3.0], "val_accuracy": [0.6]})
+    long = curve(tmp_path, "step,epoch,elapsed_s,val_accuracy\n10,1.0,1.0,0.5\n20,2.0,2.0,0.7\n")
+    short = curve(tmp_path, "step,epoch,elapsed_s,lr,val_accuracy\n5,0.5,1.5,0.1,\n10,1.0,3.0,0.1,0.6\n20,2.0")
     pooled = pool([long, short], "val_accuracy")
     assert pooled.to_dict("records") == [
         {"step": 10, "epoch": 1.0, "elapsed_s": 2.0, "mean": pytest.approx(0.55), "low": 0.5, "high": 0.6, "n": 2}
     ]
     assert pool([], "val_accuracy").empty
     assert pool([long], "val_bleu").empty
+
+
+def curve(folder: Path, text: str) -> Curve:
+    """The curve of a file with that content."""
+    one = with_artifact(quality("a", [0.9])[0], folder, "curve", "curve.csv", lambda path: path.write_text(text))
+    found = Results(suite(), [one]).curve(one)
+    assert found is not None
+    return found
 
 
 def test_artifacts_that_are_missing_or_broken_are_none(tmp_path: Path) -> None:
