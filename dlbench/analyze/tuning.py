@@ -5,7 +5,7 @@ with a single one are not compared alone: whoever was given more tries is ahead 
 (Dodge et al. 2019; Melis et al. 2018).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -30,7 +30,7 @@ class Budget:
 
     def __str__(self) -> str:
         count = f"{self.candidates:,.0f} candidate{'' if round(self.candidates) == 1 else 's'}"
-        return f"{count}, {self.epochs:,.0f} epochs" if self.epochs else count
+        return f"{count} ({self.epochs:,.0f} epochs)" if self.epochs else count
 
 
 def tuning_caveats(results: Results, arena: Arena) -> tuple[str, ...]:
@@ -56,24 +56,28 @@ def _mean(studies: Sequence[Study]) -> Budget:
     return Budget(fmean(end.candidates for end in ends), fmean(end.epochs for end in ends))
 
 
-def _default_caveat(tuned: dict[Contender, Budget], others: Sequence[Contender]) -> tuple[str, ...]:
+def _default_caveat(tuned: Mapping[Contender, Budget], others: Sequence[Contender]) -> tuple[str, ...]:
     if not tuned or not others:
         return ()
-    winners = listed([f"{contender.name} the best of {budget}" for contender, budget in tuned.items()])
-    was = "was" if len(others) == 1 else "were"
+    was, were = ("was" if len(side) == 1 else "were" for side in (others, tuned))
+    budgets = set(map(str, tuned.values()))
+    of = f" among {budgets.pop()}" if len(budgets) == 1 else ""
     return (
-        f"Tuning is unequal: {winners} of a search; {listed([c.name for c in others])} {was} not tuned. "
-        "A difference between them may be that of tuning.",
+        f"Tuning is unequal: {listed([c.name for c in tuned])} {were} found by a search{of}, "
+        f"{listed([c.name for c in others])} {was} not tuned. A difference between them may be that of tuning.",
     )
 
 
-def _budget_caveat(tuned: dict[Contender, Budget]) -> tuple[str, ...]:
+def _budget_caveat(tuned: Mapping[Contender, Budget]) -> tuple[str, ...]:
     by_epochs = all(budget.epochs for budget in tuned.values())
     amounts = [budget.epochs if by_epochs else budget.candidates for budget in tuned.values()]
     if len(amounts) < 2 or max(amounts) <= EQUAL * min(amounts):
         return ()
-    had = listed([f"{contender.name} {budget}" for contender, budget in tuned.items()])
-    return (f"The searches had unequal budgets ({had}): the larger one finds better candidates by luck alone.",)
+    groups: dict[str, list[str]] = {}
+    for contender, budget in tuned.items():
+        groups.setdefault(str(budget), []).append(contender.name)
+    had = "; ".join(f"{listed(names)} had {budget}" for budget, names in groups.items())
+    return (f"The searches had unequal budgets: {had}. A larger one finds better candidates by luck alone.",)
 
 
 def _settings_caveat(others: Sequence[Contender]) -> tuple[str, ...]:

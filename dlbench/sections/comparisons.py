@@ -102,9 +102,10 @@ def _sure(comparisons: Sequence[Comparison]) -> list[Block]:
         found = certainty(differences_of(comparison), higher_is_better=higher)
         rows.append((*_pair(comparison), *_sure_cells(comparison, found)))
     caption = (
-        "How sure: what other seeds might have given. Below ten seeds bootstrap intervals are narrow: trust the one "
-        "above. Chance to be better: of one training of each with the same seed, ties as half; a verdict of better "
-        f"needs {100 * LEAST_WINS:.0f} %. An effect size of 1 is a difference as large as its own spread over seeds."
+        "How sure: what other seeds might have given. Below ten seeds a bootstrap interval of the difference is too "
+        "narrow: trust the one above. Chance to be better: of one training of each with the same seed, ties as half; "
+        f"a verdict of better needs {100 * LEAST_WINS:.0f} %. An effect size of 1 is a difference as large as its own "
+        "spread over seeds."
     )
     return [Table(columns=SURE_COLUMNS, rows=tuple(rows), caption=caption)] if rows else []
 

@@ -17,8 +17,8 @@ def caveats(lines: list[Result], *studies: Study) -> tuple[str, ...]:
 
 def test_a_winner_beside_a_default() -> None:
     (caveat,) = verdicts(recipe_results())[0].caveats
-    assert caveat.startswith("Tuning is unequal: best the best of 60 candidates, ")
-    assert "epochs of a search; lstm was not tuned." in caveat
+    assert caveat.startswith("Tuning is unequal: best was found by a search among 60 candidates (")
+    assert "epochs), lstm was not tuned." in caveat
 
 
 def test_searches_of_unequal_size() -> None:
@@ -28,8 +28,8 @@ def test_searches_of_unequal_size() -> None:
         *final("tpe", large, [0.92], seeds=[0]),
     ]
     (caveat,) = caveats(lines, small, large)
-    assert caveat.startswith("The searches had unequal budgets (random 20 candidates, ")
-    assert "tpe 60 candidates, " in caveat
+    assert caveat.startswith("The searches had unequal budgets: random had 20 candidates (")
+    assert "; tpe had 60 candidates (" in caveat
 
 
 def test_searches_of_equal_size_are_no_matter() -> None:
@@ -41,7 +41,7 @@ def test_strategies_with_studies_of_their_own_seeds() -> None:
     """Random search with twice the budget, and a default: two caveats."""
     found = verdicts(arena_results(5))[0].caveats
     assert any("cell was not tuned" in caveat for caveat in found)
-    assert any("random-2x 80 candidates, " in caveat and "random 40 candidates, " in caveat for caveat in found)
+    assert any("random and evolution had 40 candidates (160 epochs); random-2x had 80 cand" in one for one in found)
 
 
 def test_more_settings_of_one_model_than_of_another() -> None:
