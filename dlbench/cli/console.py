@@ -14,7 +14,11 @@ RED, YELLOW, PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[0m"
 
 
 def say(text: str = "") -> None:
-    """A message to the person at the terminal, on stderr, as it is; one that nobody can read ends nothing."""
+    """A message to the person at the terminal, on stderr; one that nobody can read ends nothing."""
+    _say(inert(text))
+
+
+def _say(text: str) -> None:
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 
@@ -22,18 +26,18 @@ def say(text: str = "") -> None:
 def complain(text: str) -> None:
     """An error, on stderr; red where colours are wanted."""
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    say(f"{RED}{text}{PLAIN}" if colour else text)
+    _say(f"{RED}{inert(text)}{PLAIN}" if colour else inert(text))
 
 
 def warn(text: str) -> None:
     """A warning, on stderr."""
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    say(f"{YELLOW}{text}{PLAIN}" if colour else text)
+    _say(f"{YELLOW}{inert(text)}{PLAIN}" if colour else inert(text))
 
 
 def data(text: str) -> None:
-    """A line of data, on stdout."""
-    print(text)
+    """Lines of data for a person, on stdout."""
+    print(inert(text))
 
 
 def as_json(value: Any) -> None:
@@ -55,7 +59,7 @@ def as_json_list(items: Iterable[Any]) -> None:
 
 def inert(text: str) -> str:
     """Text from anywhere, in which nothing moves the cursor, colours or turns the line: such characters are spelled."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def out() -> "Console":

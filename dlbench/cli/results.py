@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlbench.cli.console import as_json_list, out, say, warn
+from dlbench.cli.console import as_json_list, inert, out, say, warn
 from dlbench.cli.options import STORE, Json, Store, Suite
 
 if TYPE_CHECKING:
@@ -79,5 +79,5 @@ def table(results: "Results", arena: "Arena") -> "Table":
     # Folded, never cut: labels differ in their ends.
     table = Table(*(Column(heading, overflow="fold") for heading in sheet.columns), title=sheet.title, caption=told)
     for row in sheet.rows:
-        table.add_row(*row)
+        table.add_row(*map(inert, row))
     return table

@@ -9,6 +9,7 @@ from dlbench.catalog import Catalog
 from dlbench.jobdir import write_whole
 from dlbench.report import figures, html, latex, markdown, pictures, spreadsheet
 from dlbench.report.page import Page
+from dlbench.report.plain import plain
 from dlbench.schema.blocks import Section
 
 OWN_SUFFIXES = (".svg", ".png", ".pdf", ".tex")
@@ -73,13 +74,15 @@ def compose(results: Results, catalog: Catalog) -> Page:
     modules = [catalog.load("sections", name) for name in catalog.names("sections")]
     modules.sort(key=lambda module: int(module.POSITION))
     built: list[Section | None] = [module.build(results) for module in modules]
-    return Page(
+    page = Page(
         title=results.suite.name,
         description=results.suite.description,
         facts=_facts(results),
         series=results.series,
         sections=tuple(section for section in built if section is not None),
     )
+    fit: Page = plain(page)
+    return fit
 
 
 def _facts(results: Results) -> tuple[tuple[str, str], ...]:

@@ -4,6 +4,8 @@ from io import BytesIO
 
 import pandas as pd
 
+from dlbench.report.plain import plain
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|")
 """First characters that make a spreadsheet take a text for a formula (OWASP, CSV injection)."""
 
@@ -17,9 +19,10 @@ def to_csv(table: pd.DataFrame) -> str:
 
 
 def _inert(value: object) -> object:
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    text: str = plain(value)  # else a lone carriage return would begin a new row
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def to_parquet(table: pd.DataFrame) -> bytes:

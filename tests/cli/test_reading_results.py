@@ -74,7 +74,8 @@ def test_report_is_written_where_it_is_wanted(again: Terminal) -> None:
     shutil.rmtree(again.folder / "reports")
     said = again("report", "tiny", "--out", "pages")
     assert said.out == "pages/index.html\n"
-    assert {"index.html", "report.md", "results.csv", "figures"} <= {p.name for p in (again.folder / "pages").iterdir()}
+    expected = {"index.html", "report.md", "results.csv", "results.parquet", "suite.yaml", "figures", "tables"}
+    assert {path.name for path in (again.folder / "pages").iterdir()} == expected
     assert not (again.folder / "reports").exists()
 
 
@@ -91,3 +92,20 @@ def test_store_of_a_newer_version_is_left_alone(again: Terminal) -> None:
     (again.folder / ".dlbench" / "store.json").write_text(json.dumps({"format": 99, "id": "x"}))
     for command in (("results", "tiny"), ("run", "tiny.yaml"), ("plan", "tiny.yaml"), ("report", "tiny")):
         assert "newer dlbench" in again(*command, code=3).err
+
+
+def test_a_name_from_elsewhere_moves_no_cursor(again: Terminal) -> None:
+    index = again.folder / ".dlbench" / "suites" / "tiny" / "jobs.jsonl"
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    for line in lines:
+        if line["label"] == "wide":
+            line["label"] = "\x1b[2Jwide\r[bold]"
+    index.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    said = again("results", "tiny")
+    assert "\x1b" not in said.out
+    assert "\r" not in said.out
+    assert "\\x1b[2Jwide\\r[bold]" in said.out
+    again("report", "tiny")
+    text = (again.folder / "reports" / "tiny" / "report.md").read_text()
+    assert "\x1b" not in text
+    assert "\x1b" not in (again.folder / "reports" / "tiny" / "index.html").read_text()

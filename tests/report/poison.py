@@ -13,6 +13,7 @@ PAYLOADS = (
     '=HYPERLINK("http://example.com")',
     "a|b\n# heading\n- list [x](javascript:alert(1)) `code` *bold* __x__",
     "]]>\u2028</noscript><b>",
+    "\x1b[2J\x00\r\u202egnol",
 )
 
 

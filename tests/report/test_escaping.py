@@ -18,6 +18,7 @@ from dlbench.analyze.results import Results
 from dlbench.report.build import build_report
 from dlbench.report.html import script_json
 from dlbench.report.markdown import escape, paragraph
+from dlbench.report.plain import plain
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_the_specs_survive_their_script_element(report: Path) -> None:
     assert found is not None
     specs = json.loads(found.group(1))
     names = {row["model"] for spec in specs.values() for row in spec["data"]["values"] if "model" in row}
-    assert names == set(PAYLOADS)
+    assert names == set(plain(PAYLOADS))
 
 
 def test_pictures_are_sound_and_still(report: Path) -> None:
@@ -107,3 +108,12 @@ def test_json_in_a_script_is_the_same_json(value: object) -> None:
     text = str(script_json(value))
     assert json.loads(text) == value
     assert not set("<>&\u2028\u2029") & set(text)
+
+
+@given(st.text(st.characters()))
+def test_text_is_fit_for_a_page(text: str) -> None:
+    fit = plain({text: [text]})
+    assert not any((ord(c) < 32 and c not in "\n\t") or 0xD800 <= ord(c) < 0xE000 for c in next(iter(fit)))
+    assert plain(fit) == fit
+    if text.isascii() and text.isprintable():
+        assert fit == {text: [text]}
