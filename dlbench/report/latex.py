@@ -59,7 +59,7 @@ def table(block: Table, label: str) -> str:
     """A `table` environment with caption and `\\label{tab:<label>}`."""
     columns = "".join("r" if column.numeric else "l" for column in block.columns)
     lines = [
-        "% Needs \\usepackage{booktabs} and \\usepackage{textcomp}.",
+        "% Needs \\usepackage{booktabs,textcomp} and \\usepackage[T1]{fontenc}.",
         r"\begin{table}",
         r"  \centering",
         f"  \\caption{{{escape(block.caption)}}}",

@@ -27,12 +27,12 @@ def _inert(value: object) -> object:
 
 def to_parquet(table: pd.DataFrame) -> bytes:
     """The table as Parquet, every value as it is; a column of several types is one of text."""
-    plain = table.copy()
-    for name in plain.columns:
-        if plain[name].dtype == object and plain[name].map(type).nunique() > 1:
-            plain[name] = plain[name].map(_as_text, na_action="ignore")
+    copy = table.copy()
+    for name in copy.columns:
+        if copy[name].dtype == object and copy[name].map(type).nunique() > 1:
+            copy[name] = copy[name].map(_as_text, na_action="ignore")
     whole = BytesIO()
-    plain.to_parquet(whole, index=False)
+    copy.to_parquet(whole, index=False)
     return whole.getvalue()
 
 
