@@ -77,7 +77,13 @@ def table(block: Table, label: str) -> str:
 
 
 def _cells(row: tuple[Cell | Scalar, ...], columns: tuple[Column, ...]) -> list[str]:
-    return [escape(cell_text(as_cell(value), column)) for value, column in zip(row, columns, strict=True)]
+    return [_cell(as_cell(value), column) for value, column in zip(row, columns, strict=True)]
+
+
+def _cell(cell: Cell, column: Column) -> str:
+    """What is coloured on a page is bold here."""
+    text = escape(cell_text(cell, column))
+    return f"\\textbf{{{text}}}" if cell.tone in ("good", "error") else text
 
 
 def _row(cells: list[str]) -> str:

@@ -108,7 +108,7 @@ def test_latex_is_text_alone(text: str) -> None:
 def test_a_table_of_latex_has_its_columns() -> None:
     block = Table(
         columns=(Column(name="Model & co"), Column(name="Accuracy", format="fraction")),
-        rows=(("a_b", Cell(value=0.91, margin=0.002)), ("c", None)),
+        rows=(("a_b", Cell(value=0.91, margin=0.002)), (Cell(value="c", tone="good"), None)),
         caption="50 % of {all}",
     )
     lines = latex.table(block, "leaderboard").split("\n")
@@ -116,7 +116,7 @@ def test_a_table_of_latex_has_its_columns() -> None:
     assert r"  \begin{tabular}{lr}" in lines
     assert r"    Model \& co & Accuracy \\" in lines
     assert r"    a\_b & 91.0 \% $\pm$ 0.2 \\" in lines
-    assert r"    c & -- \\" in lines
+    assert r"    \textbf{c} & -- \\" in lines
 
 
 def test_figures_of_the_report_before_are_replaced(tmp_path: Path) -> None:
