@@ -47,7 +47,7 @@ def versus(matches: Sequence[Match], settings: Settings) -> tuple[Row, ...]:
         family, correct([p for _, p in family], [rows[i].better == "higher" for i, _ in family]), strict=True
     ):
         rows[index] = _quality_judged(rows[index], paired)
-    return tuple(costs_judged(rows))
+    return tuple(costs_judged(rows, settings))
 
 
 def _sharing(matches: Sequence[Match]) -> dict[tuple[str, ...], list[str]]:
@@ -120,7 +120,7 @@ def _quality_judged(row: Row, paired: Paired) -> Row:
             row, judgement="unchanged", note="; ".join(filter(None, (seeds_phrase(paired, row.unit), left_out)))
         )
     if abs(paired.difference) <= row.threshold:
-        return replace(row, judgement="unchanged", note=f"{paired.word}, but within the threshold")
+        return replace(row, judgement="unchanged", note="within the threshold")
     return replace(row, judgement="regression" if paired.word == "worse" else "improvement")
 
 
@@ -248,4 +248,4 @@ def _records(match: Match, side: Literal["a", "b"]) -> list[Record]:
 
 
 def _attempt(record: Record) -> tuple[object, ...]:
-    return record.id, record.attempt, record.started_at
+    return record.id, record.attempt, record.started_at, tuple(metric.value for metric in record.metrics)

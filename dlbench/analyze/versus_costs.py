@@ -7,7 +7,7 @@ A cost has changed if that is significant after Holm's correction over all costs
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dlbench.analyze.compare import Ratio, holm
+from dlbench.analyze.compare import holm
 from dlbench.analyze.contenders import Contender, finished
 from dlbench.analyze.floors import USUAL
 from dlbench.analyze.logratio import paired_logs, welch_logs
@@ -111,14 +111,18 @@ def _cost_row(
     )
     ratio, p = paired_logs(b, a) if match.together else welch_logs(list(b.values()), list(a.values()))
     if ratio is None:
-        return replace(
-            row, note=without(a, b, f"round at batch {size}") if not (a and b) else "a value is not positive"
-        )
+        return replace(row, note=_why_no_ratio(ours, theirs, "value" if size is None else f"round at batch {size}"))
     row = replace(row, a=ratio.other, b=ratio.own, change=ratio.ratio, low=ratio.low, high=ratio.high, p=p)
     few = min(row.n) if not match.together else len(a.keys() & b.keys())
     if few < LEAST_ROUNDS:
         return replace(row, word="too few rounds", note=f"{few} of {LEAST_ROUNDS} rounds")
     return replace(row, note=_why_not(match, metric, noisy, foreign))
+
+
+def _why_no_ratio(ours: Mapping[int, object], theirs: Mapping[int, object], what: str) -> str:
+    if not ours or not theirs:
+        return without(ours, theirs, what)
+    return "a value is not positive" if ours.keys() & theirs.keys() else f"no common {what}"
 
 
 def usual_floor(metric: Metric) -> float:
@@ -160,20 +164,26 @@ def _why_not(match: Match, metric: Metric, noisy: bool, foreign: Sequence[str]) 
     return ""
 
 
-def costs_judged(rows: Sequence[Row]) -> list[Row]:
+def costs_judged(rows: Sequence[Row], settings: Settings) -> list[Row]:
     """The rows, with words for those that are costs and can be judged, corrected over all of them."""
     tested = [i for i, row in enumerate(rows) if row.kind == "ratio" and not row.note and row.p is not None]
     corrected = dict(zip(tested, holm([rows[i].p or 0.0 for i in tested]), strict=True))
-    return [_cost_judged(row, corrected[i], len(tested)) if i in corrected else row for i, row in enumerate(rows)]
+    return [
+        _cost_judged(
+            row, corrected[i], len(tested), "threshold" if row.metric in settings.thresholds else "noise floor"
+        )
+        if i in corrected
+        else row
+        for i, row in enumerate(rows)
+    ]
 
 
-def _cost_judged(row: Row, p_holm: float, tested: int) -> Row:
+def _cost_judged(row: Row, p_holm: float, tested: int, floor: str) -> Row:
     ratio = row.change or 1.0
     row = replace(row, p_holm=p_holm, judgement="unchanged")
-    large = Ratio(min(row.n), ratio, row.low, row.high, floor=row.threshold).large
-    if not large:
+    if abs(ratio - 1) <= row.threshold:
         within = p_holm < ALPHA and ratio != 1
-        return replace(row, note=f"within the noise floor of {row.threshold:.1%}" if within else "")
+        return replace(row, note=f"within the {floor} of {100 * row.threshold:.3g} %" if within else "")
     if p_holm >= ALPHA:
         alone = row.p is not None and row.p < ALPHA
         return (

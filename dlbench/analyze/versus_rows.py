@@ -82,5 +82,6 @@ def summary(rows: Sequence[Row], *, all_words: bool = True) -> str:
 
 def without(ours: Mapping[int, object], theirs: Mapping[int, object], what: str) -> str:
     """Which side has nothing."""
-    side = "neither side" if not ours and not theirs else "B" if ours else "A"
-    return f"{side} has no {what}"
+    if not ours and not theirs:
+        return f"neither side has a {what}"
+    return f"{'B' if ours else 'A'} has no {what}"

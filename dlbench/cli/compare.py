@@ -67,13 +67,15 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare B with A, two stores, suites, models or revisions: quality, cost and what is configured otherwise."""
+    if markdown and json:
+        raise UsageError("--markdown and --json both want stdout: take one")
+    least = thresholds(threshold or ())
+
     from dlbench.analyze.versus import found
     from dlbench.analyze.versus_rows import Settings
     from dlbench.cli.sides import Sides, partners
 
-    if markdown and json:
-        raise UsageError("--markdown and --json both want stdout: take one")
-    settings = Settings(tuple(metric or ()), thresholds(threshold or ()), across_machines)
+    settings = Settings(tuple(metric or ()), least, across_machines)
     sides = Sides(store, suite)
     one, other = sides.find(a), sides.find(b)
     versus = found(one.title, other.title, partners(one, other), settings)

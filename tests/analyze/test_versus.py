@@ -151,7 +151,7 @@ def test_words_for_more_of_each_cost(metric: str, word: str, judgement: str) -> 
 
 
 def test_what_is_within_the_noise_of_the_noisier_side_is_no_change() -> None:
-    """4 % slower: significant, but less than the usual 5 %; floors of 3 % tell it, one of 8 % on either side does not."""
+    """4 % slower: less than the usual 5 %, though significant; floors of 3 % tell it, one of 8 % on a side does not."""
     slow = [0.96 * speed for speed in (1000.0, 1001.0, 999.0, 1000.5, 999.5)]
     fast = [speed / 0.96 for speed in slow]
 
@@ -163,7 +163,7 @@ def test_what_is_within_the_noise_of_the_noisier_side_is_no_change() -> None:
         sides = side(speeds(fast, **machines[0])), side(speeds(slow, **machines[1]))
         return judged(*sides, Settings(**settings))["train_throughput", 64]
 
-    assert (at(None, None).judgement, at(None, None).note) == ("unchanged", "within the noise floor of 5.0%")
+    assert (at(None, None).judgement, at(None, None).note) == ("unchanged", "within the noise floor of 5 %")
     assert at(0.03, 0.02).judgement == "regression"
     assert at(0.02, 0.08).judgement == "unchanged"
     assert at(0.08, 0.02, thresholds={"train_throughput": 0.01}).judgement == "regression"
