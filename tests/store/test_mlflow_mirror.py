@@ -81,6 +81,9 @@ def test_a_person_finds_what_the_store_knows(store: Store, uri: str, tmp_path: P
     assert params["model.pooling.kind"] == "mean"
     assert params["model.kernels"] == "[3, 5]"
     assert params["train.lr"] == "0.002"
+    assert params["train.epochs"] == "4.0"
+    assert not {"train.betas", "train.compile", "train.threads", "dataset.digest"} & set(params)  # few columns
+    assert tags["dlbench.data"] == "mirror, unofficial copy"
     assert params["seed"] == "0"
     assert run.data.metrics["test_accuracy"] == 0.91
     assert "mfu" not in run.data.metrics
@@ -89,6 +92,7 @@ def test_a_person_finds_what_the_store_knows(store: Store, uri: str, tmp_path: P
         (100, 0.8, 2000),
         (200, 0.9, 4000),
     ]
+    assert [run.data.metrics[f"val_accuracy_{end}"] for end in ("best", "final")] == [0.9, 0.9]
     used = run.inputs.dataset_inputs[0]
     assert (used.dataset.name, used.dataset.digest) == ("ag_news", "ab" * 18)
     assert used.tags[0].value == "train"
