@@ -62,7 +62,8 @@ def _figure(results: Results, group: StudyGroup, kind: str, curves: Sequence[Cur
         caption="Expected best of so many candidates in random order (Dodge et al. 2019; unbiased, Tang et al. 2020); "
         "the band is a 95 % bootstrap interval over candidates. Compare at equal numbers; towards its end a curve "
         f"leans on the single best candidate.{_learning(group, kind)}{_without(curves)}"
-        f"{edge}{_search.first_alone(group)}" + (" Logarithmic." if log else ""),
+        f"{' What is far worse than the rest stands at the edge.' if edge else ''}{_search.first_alone(group)}"
+        + (" Logarithmic number of candidates." if log else ""),
         spec=_charts.chart(rows, layers),
     )
 
@@ -73,7 +74,8 @@ def _learning(group: StudyGroup, kind: str) -> str:
         return ""
     if kind == "model":
         return " Candidates of random search alone count." if len(learning) < len(group.labels) else _LEARNT
-    return f" {_search.capital(listed(learning))} {'learns' if len(learning) == 1 else 'learn'} as it goes: {_ORDER}."
+    learn = "learns as it goes" if len(learning) == 1 else "learn as they go"
+    return f" {_search.capital(listed(learning))} {learn}: {_ORDER}."
 
 
 _ORDER = "there the curve shows what its candidates are worth, not when it found them"
