@@ -58,7 +58,7 @@ def _ends(record: Record, rows: Rows, columns: Sequence[str], started_ms: int) -
         curve = list(_curve(_measured(rows, column), column, name, started_ms))
         if not curve:
             continue
-        metric = record.metric(column)
+        metric = record.metric(column) or record.metric(f"test_{column.removeprefix('val_')}")
         better = "lower" if column == LOSS else metric.better if metric is not None else "neither"
         if better != "neither":
             best = (max if better == "higher" else min)(curve, key=lambda point: point.value)

@@ -139,9 +139,10 @@ class Push:
         if record is None:
             self.session.problem = f"{jobdir.path / 'record.json'} cannot be read"
             return None
-        entry, several = self.shelf.entry(key), self.shelf.several_models
-        store = self.session.store.id
-        return of_attempt(store, self.shelf.suite, entry, record, jobdir.path, several_models=several)
+        shelf, store = self.shelf, self.session.store.id
+        several, apart = shelf.several_models, shelf.apart
+        line = shelf.entry(key)
+        return of_attempt(store, shelf.suite, line, record, jobdir.path, several_models=several, apart=apart)
 
     def _outcome(self, invocation: Invocation, state: str) -> str | None:
         """MLflow's word: killed or interrupted, failed if any job did, else finished; None: it goes on."""

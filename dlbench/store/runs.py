@@ -25,7 +25,7 @@ from dlbench.store.curves import Point, points
 from dlbench.store.identity import ATTEMPT, CANDIDATE, INVOCATION, JOB, KIND, STATE, STORE, STUDY, SUITE
 from dlbench.store.names import LONGEST_KEY, clean_names, clean_params, cut_tags
 from dlbench.store.notes import run_note, tables
-from dlbench.store.settings import params
+from dlbench.store.settings import params, told_apart
 from dlbench.store.upkeep import NOTE
 
 LONGEST_DIGEST = 36
@@ -85,7 +85,14 @@ class Run:
 
 
 def of_attempt(
-    store: str, suite: str, entry: Entry, record: Record, folder: Path, *, several_models: bool = True
+    store: str,
+    suite: str,
+    entry: Entry,
+    record: Record,
+    folder: Path,
+    *,
+    several_models: bool = True,
+    apart: Sequence[str] = (),
 ) -> Run:
     """The run of one attempt at a job.
 
@@ -96,6 +103,7 @@ def of_attempt(
         record: how the attempt ended.
         folder: the attempt's folder.
         several_models: whether a candidate of a study does not go without saying of which model it is.
+        apart: what the label leaves open: `dataset`, `precision`, `device`.
     """
     started_ms = _ms(record.started_at)
     ended_ms = _ms(record.started_at + timedelta(seconds=record.duration_s))
@@ -103,7 +111,7 @@ def of_attempt(
     files = [folder / "record.json", *(path for path in mirrored if path.is_file() and _small(path))]
     return Run(
         identity={STORE: store, SUITE: suite, JOB: record.id, ATTEMPT: str(record.attempt)},
-        name=_run_name(entry, record, several_models),
+        name=_run_name(entry, record, several_models, apart),
         status=_STATUS.get(record.status, "FAILED"),
         started_ms=started_ms,
         ended_ms=ended_ms,
@@ -171,16 +179,13 @@ def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _run_name(entry: Entry, record: Record, several_models: bool) -> str:
-    if record.cost is not None:
-        what = _cost_name(record.cost)
-    else:
-        what = f"seed {record.seed}"
-    again = f" · attempt {record.attempt}" if record.attempt > 1 else ""
-    if entry.candidate is None:
-        return f"{entry.label} · {what}{again}"
-    label = f"{entry.label} · " if several_models else ""
-    return f"{label}#{entry.candidate} · {what}{again}"
+def _run_name(entry: Entry, record: Record, several_models: bool, apart: Sequence[str]) -> str:
+    """`lstm · seed 0`, `lstm · ag_news · bf16 · cost b64 round 1`, `#3 · seed 0 · attempt 2`."""
+    candidate = [] if entry.candidate is None else [f"#{entry.candidate}"]
+    label = [entry.label] if several_models or not candidate else []
+    what = _cost_name(record.cost) if record.cost is not None else f"seed {record.seed}"
+    again = [f"attempt {record.attempt}"] if record.attempt > 1 else []
+    return " · ".join([*label, *candidate, *told_apart(entry, apart), what, *again])
 
 
 def _cost_name(cost: CostPoint) -> str:

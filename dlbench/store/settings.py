@@ -4,10 +4,10 @@ Each is a column, so they are few: what is switched off is left out, and of trai
 for the main settings; what the suite varies is always there. `record.json`, which is attached, has everything.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from dlbench.schema.base import Json
-from dlbench.schema.job import Entry
+from dlbench.schema.job import Entry, Job
 from dlbench.schema.record import Record
 from dlbench.schema.train import TrainSettings, cost_fields
 from dlbench.store.names import flat, word
@@ -17,6 +17,12 @@ MAIN = frozenset({"epochs", "steps", "seconds", "batch_size", "optimizer", "lr",
 
 ELSEWHERE = frozenset({"threads"})
 """Settings of training that the record has a field for."""
+
+_SEVERAL: Mapping[str, Callable[[Job], str]] = {
+    "dataset": lambda job: job.dataset.name,
+    "precision": lambda job: job.precision,
+    "device": lambda job: job.device,
+}
 
 
 def params(entry: Entry, record: Record) -> dict[str, str]:
@@ -47,6 +53,17 @@ def params(entry: Entry, record: Record) -> dict[str, str]:
     # An axis that names a block, say, is a param of its own; one that is switched off is shown as such.
     varied = {key: values.get(key, value) for key, value in entry.varied.items()}
     return {key: word(value) for key, value in {**varied, **known}.items() if value is not None}
+
+
+def apart(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """What tells contenders of one label apart: those of dataset, precision and device that a suite has several of."""
+    lines = list(entries)
+    return tuple(name for name, value in _SEVERAL.items() if len({value(line.job) for line in lines}) > 1)
+
+
+def told_apart(entry: Entry, names: Iterable[str]) -> list[str]:
+    """Values of those, of one job."""
+    return [_SEVERAL[name](entry.job) for name in names]
 
 
 def _training(record: Record) -> Iterator[tuple[str, Json]]:

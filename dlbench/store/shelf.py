@@ -13,6 +13,7 @@ from dlbench.store.damage import why_unreadable
 from dlbench.store.folder import Store
 from dlbench.store.growing import Growing
 from dlbench.store.identity import split, study_key
+from dlbench.store.settings import apart
 from dlbench.store.studies import ids
 from dlbench.store.study_log import StudyLog
 
@@ -48,6 +49,7 @@ class Shelf:
         invocations: by id, first to last.
         studies: by id, in the order of the index.
         several_models: whether a candidate does not go without saying of which model it is.
+        apart: what tells contenders of one label apart (`dlbench.store.settings.apart`).
     """
 
     def __init__(self, store: Store, suite: str) -> None:
@@ -58,6 +60,7 @@ class Shelf:
         self.several_models = any(len(task.models or read.models) > 1 for task in read.tasks)
         self._index = Growing(store.root / "suites" / suite / "jobs.jsonl")
         self.entries: dict[str, Entry] = {}
+        self.apart: tuple[str, ...] = ()
         self.studies: dict[str, StudyLog] = {}
         self.invocations: dict[str, Invocation] = {}
         self._made_in: dict[str, str] = {}
@@ -152,6 +155,8 @@ class Shelf:
                 self._hear_of(study)
             for line in lines:
                 self._take(Entry.model_validate_json(line))
+            if lines:
+                self.apart = apart(self.entries.values())
         except (ValidationError, OSError) as error:
             raise StoreError(f"{path}: {why_unreadable(path, error)} `dlbench run` writes it anew.") from error
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from dlbench.schema.job import Entry
+from dlbench.store.settings import apart
 
 PREFIX = "mlflow.sharedViewState."
 _OWN = ("dataset.", "task.")
@@ -111,13 +112,8 @@ def _state(kind: str, columns: list[str], sort: str, better: str, groups: list[s
 
 def _groups(lines: list[Entry]) -> list[str]:
     """Params that tell contenders apart: the label, and what else the suite has several of."""
-    several = {
-        "dataset": {line.job.dataset.name for line in lines},
-        "precision": {line.job.precision for line in lines},
-        "device": {line.job.device for line in lines},
-    }
     own = [name for line in lines for name in line.varied if name.startswith(_OWN)]
-    return list(dict.fromkeys(["label", *(name for name, values in several.items() if len(values) > 1), *own]))
+    return list(dict.fromkeys(["label", *apart(lines), *own]))
 
 
 def _varied(lines: list[Entry]) -> list[str]:

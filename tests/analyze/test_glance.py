@@ -1,5 +1,6 @@
 """What a tracker is told of a suite: words and few numbers."""
 
+import numpy as np
 import pytest
 from scipy import stats
 from synthetic import costs, quality, suite
@@ -55,6 +56,6 @@ def test_costs_are_told_once_each_with_their_batch_size() -> None:
         "lstm/train_peak_memory_bytes_b64": 2e6,
         "lstm/infer_latency_p50_ms_b1": 3.0,
     }
-    low, high = stats.t.interval(0.95, 4, loc=0.906, scale=stats.sem(FIVE))
+    low, high = stats.t.interval(0.95, 4, loc=0.906, scale=stats.sem(np.array(FIVE, dtype=float)))
     assert values["gru/test_accuracy_margin"] == pytest.approx((high - low) / 2)
     assert values["gru/test_accuracy_n"] == 5

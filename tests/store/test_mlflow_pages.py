@@ -248,6 +248,19 @@ def test_of_a_cost_job_only_settings_that_touch_costs_are_params(store: Store, u
     }
 
 
+def test_a_name_tells_what_the_label_leaves_open(store: Store, uri: str) -> None:
+    plain = entry("lstm", 0)
+    other = entry("lstm", 1)
+    lower = other.model_copy(update={"job": other.job.model_copy(update={"precision": "bf16"})})
+    store.write_suite(store.suite("s"), [plain, lower])
+    invocation(store, [end(store, plain), end(store, lower)], **FOUND)
+    sync(store.root, uri)
+    _run(uri, "train", "lstm · fp32 · seed 0")
+    _run(uri, "train", "lstm · bf16 · seed 1")
+    scores = json.loads(json.loads(_experiment(uri).tags["mlflow.sharedViewState.dlbench-scores"])["state"])
+    assert [key["groupByData"] for key in scores["groupBy"]["groupByKeys"]] == ["label", "precision"]
+
+
 def test_small_mistakes_are_attached_and_large_ones_are_not(store: Store, uri: str) -> None:
     mistakes = Artifact(path="artifacts/mistakes.json", sha256="0" * 64, role="mistakes")
     for line, size in ((LINES[0], 90_000), (entry("gru"), 2_000_000)):
