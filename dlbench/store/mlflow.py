@@ -23,6 +23,7 @@ from dlbench.errors import EnvironmentFault
 from dlbench.store.address import database, shown
 from dlbench.store.curves import Point
 from dlbench.store.identity import PARENT, STATE, key_of
+from dlbench.store.names import cut_tags
 from dlbench.store.runs import Found, Run
 from dlbench.store.upkeep import NOTE, steps
 
@@ -79,7 +80,10 @@ class Tracker:
             if found is None:
                 # An SQLite client would put artifacts below the folder that it happens to run in.
                 root = str(self._database.parent / "mlartifacts" / name) if self._database else None
-                tags = {"mlflow.experimentKind": EXPERIMENT_KIND, **dict(steps({}, {NOTE: description}, as_of=""))}
+                tags = {
+                    "mlflow.experimentKind": EXPERIMENT_KIND,
+                    **dict(steps({}, cut_tags({NOTE: description}), as_of="")),
+                }
                 with suppress(MlflowException):  # another process was quicker
                     self._client.create_experiment(name, root, tags)
                 found = self._client.get_experiment_by_name(name)

@@ -21,10 +21,9 @@ def steps(tags: Mapping[str, str], wanted: Mapping[str, str], as_of: str, plain:
         as_of: when this was known, sorts by time; what another store wrote later stays.
         plain: the note of an experiment from a time when nothing was remembered.
     """
-    memory = json.loads(tags.get(MEMORY) or "{}")
-    if as_of < memory.get("as_of", ""):
+    last, known = _recall(tags.get(MEMORY))
+    if as_of < last:
         return
-    known: dict[str, list[str]] = memory.get("digests", {})
     changes = {
         name: text
         for name, text in wanted.items()
@@ -43,6 +42,15 @@ def _ours(now: str | None, written: list[str] | None, plain: str | None) -> bool
     if written is None:
         return now is None or now == plain
     return _digest(now) in written
+
+
+def _recall(memory: str | None) -> tuple[str, dict[str, list[str]]]:
+    """As of when was written, and what; nothing where somebody has changed the memory."""
+    try:
+        found = json.loads(memory or "{}")
+        return str(found.get("as_of", "")), dict(found.get("digests", {}))
+    except (ValueError, TypeError, AttributeError):
+        return "", {}
 
 
 def _remember(as_of: str, digests: Mapping[str, list[str]]) -> str:

@@ -167,6 +167,19 @@ def test_an_older_store_does_not_take_the_note_back(store: Store, uri: str, tmp_
     assert "gru is the most accurate" in _experiment(uri).tags[NOTE]
 
 
+def test_a_memory_that_somebody_changed_is_as_good_as_none() -> None:
+    for memory in ("{", "[]", '{"digests": 3}', "null"):
+        tags = {NOTE: "one", "dlbench.written": memory}
+        assert list(steps(tags, {NOTE: "two"}, "2")) == []
+        assert dict(steps(tags, {NOTE: "two"}, "2", plain="one"))[NOTE] == "two"
+
+
+def test_a_description_as_long_as_a_book_is_cut(store: Store, uri: str) -> None:
+    store.write_suite(store.suite("s").model_copy(update={"description": "word " * 2000}), LINES)
+    invocation(store, [end(store, LINES[0])], **FOUND)
+    assert sync(store.root, uri).error is None
+
+
 @pytest.mark.parametrize("last", [0, 1, 2, 3, 4])
 def test_an_upkeep_killed_at_any_point_is_completed_by_the_next(last: int) -> None:
     first, second = {NOTE: "one", "view": "1"}, {NOTE: "two", "view": "2"}
