@@ -8,7 +8,7 @@ from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.quantities import listed
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Format, Heading, Section, Table
-from dlbench.sections import _charts, _cost
+from dlbench.sections import _charts, _cost, _drawn
 
 POSITION = 52
 
@@ -157,7 +157,8 @@ class _Shown:
         """A bar for each contender, its parts one after the other; None where every part is nothing."""
         rows: list[dict[str, Any]] = []
         shown: list[str] = []
-        for contender in self.contenders:
+        contenders, note = _drawn.drawn(self.arena, self.contenders)
+        for contender in contenders:
             end = 0.0
             for metric, word in self.parts.items():
                 value = _cost.median(contender, metric, self.size)
@@ -179,7 +180,7 @@ class _Shown:
             title=_title(self),
             alt=f"Stacked bars of {anatomy.title.lower()} in {_cost.PHASES[self.phase]} for "
             f"{_counted(names)} on {self.arena.title}. {_finding(rows, names)}",
-            caption=anatomy.caption,
+            caption=f"{anatomy.caption}{note}",
             spec=_charts.chart(rows, _layers(anatomy, names, words), legend="part"),
             height_px=max(70, 34 * len(names)),
         )

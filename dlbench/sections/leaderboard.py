@@ -10,7 +10,7 @@ from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Format, Heading, Section, Table, Text, Tone
-from dlbench.sections import _charts, _cost
+from dlbench.sections import _charts, _cost, _drawn
 
 POSITION = 30
 
@@ -201,7 +201,8 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
         return None
     name, format = score_name(arena), format_of(arena.score.unit)
     rows, shown = [], []
-    for contender in arena.ordered:
+    contenders, note = _drawn.drawn(arena, [one for one in arena.ordered if one.seeds])
+    for contender in contenders:
         values = contender.values(arena.score.name)
         summary = summarise(list(values.values()))
         if summary is None:
@@ -265,7 +266,7 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
         name=f"scores_{arena.anchor}",
         title=f"{name.capitalize()} of every seed",
         alt=f"Dot plot of the {name} of every seed of {counted} on {arena.title}, with means.",
-        caption="A dot is a seed; the upright mark is the mean and the bar its 95 % interval.",
+        caption=f"A dot is a seed; the upright mark is the mean and the bar its 95 % interval.{note}",
         spec=_charts.chart(rows, layers),
         height_px=max(70, 34 * len(shown)),
     )

@@ -15,7 +15,7 @@ from dlbench.analyze.results import Results
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.blocks import Block, Figure, Heading, Section
 from dlbench.schema.train import FORWARD_AND_BACKWARD
-from dlbench.sections import _charts
+from dlbench.sections import _charts, _drawn
 
 POSITION = 40
 
@@ -77,23 +77,28 @@ def _figures(results: Results, arena: Arena) -> list[Figure]:
     )
     figures: list[Figure] = []
     for quantity, axes in ((score, (EPOCHS, SECONDS, FLOPS)), (loss, (EPOCHS,))):
-        rows = _rows(results, arena, quantity.column)
+        rows, note = _rows(results, arena, quantity.column)
         for axis in axes:
             usable = rows if axis is EPOCHS else [row for row in rows if row.get(axis.column, 0) > 0]
-            figures += [_figure(results, arena, usable, quantity, axis)] if usable else []
+            figures += [_figure(results, arena, usable, quantity, axis, note)] if usable else []
     return figures
 
 
-def _rows(results: Results, arena: Arena, column: str) -> list[dict[str, Any]]:
+def _rows(results: Results, arena: Arena, column: str) -> tuple[list[dict[str, Any]], str]:
+    """Points of the curves that are drawn, and what is said of those that are not."""
     rows: list[dict[str, Any]] = []
-    for contender in arena.contenders:
+    contenders, left_out = _drawn.drawn(arena, [one for one in arena.contenders if one.seeds])
+    notes = [left_out]
+    for contender in contenders:
         done = finished(contender.train)
         pooled = pool([curve for result, _ in done if (curve := results.curve(result)) is not None], column)
         pooled["flops"] = pooled["epoch"].astype(float) * _flops_per_epoch(contender)
-        for point in pooled.round(6).to_dict("records"):
+        points, note = _drawn.thinned(pooled.round(6).to_dict("records"), len(contenders))
+        notes.append(note)
+        for point in points:
             known = {str(key): value for key, value in point.items() if value == value}  # nan is no JSON
             rows.append({"model": contender.name, **known})
-    return rows
+    return rows, "".join(dict.fromkeys(notes))
 
 
 def _flops_per_epoch(contender: Contender) -> float:
@@ -105,10 +110,12 @@ def _flops_per_epoch(contender: Contender) -> float:
     return sample.value * FORWARD_AND_BACKWARD * size
 
 
-def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], quantity: Quantity, axis: Axis) -> Figure:
-    shown = list(dict.fromkeys(row["model"] for row in rows))
+def _figure(
+    results: Results, arena: Arena, rows: list[dict[str, Any]], quantity: Quantity, axis: Axis, note: str
+) -> Figure:
     field, what = axis.column, axis.name
-    ends = [max(row[field] for row in rows if row["model"] == model) for model in shown]
+    last = {row["model"]: row[field] for row in rows}
+    shown, ends = list(last), list(last.values())
     log = axis is not EPOCHS and _charts.spans_decades(ends)
     x = _charts.measure(field, what.capitalize(), "rate" if axis is FLOPS else "number", log=log)
     if axis is EPOCHS and max(row["epoch"] for row in rows) >= 2:
@@ -129,6 +136,6 @@ def _figure(results: Results, arena: Arena, rows: list[dict[str, Any]], quantity
         title=f"{title} against {what}",
         alt=f"Lines of {quantity.name} against {what} on {arena.title} for {', '.join(shown)}.",
         caption=f"{quantity.note}Mean over seeds; the band reaches from the lowest to the highest seed, up to the last "
-        f"step that all seeds reached.{axis.note}" + (" Logarithmic to the right." if log else ""),
+        f"step that all seeds reached.{axis.note}{note}" + (" Logarithmic to the right." if log else ""),
         spec=_charts.chart(rows, layers),
     )
