@@ -20,6 +20,8 @@ from dlbench.analyze.results import Comparison, Results
 
 MOST_POINTS = 60
 """Of a profile."""
+BAND_RESAMPLES = 1000
+"""Of a profile's band, which is only looked at."""
 
 
 @dataclass(frozen=True)
@@ -174,12 +176,12 @@ def profiles(field: Field) -> tuple[Profile, ...]:
     """How close runs are to the best mean of their arena; that best is not resampled."""
     gaps = [_gaps(scores, relative=field.unit is None) for scores in field.scores]
     grid = _grid(np.concatenate([gap.ravel() for gap in gaps]))
+    weights = np.hstack([_drawn(gap.shape[1], number)[:BAND_RESAMPLES] for number, gap in enumerate(gaps)]) / len(gaps)
     found = []
     for place, name in enumerate(field.names):
         within = [(gap[place][:, np.newaxis] <= grid).astype(np.float64) for gap in gaps]  # of each arena (seeds, grid)
         shares = np.mean([one.mean(axis=0) for one in within], axis=0)
-        resampled = np.mean([_drawn(len(one), number) @ one for number, one in enumerate(within)], axis=0)
-        low, high = percentile(resampled) if field.enough else (shares, shares)
+        low, high = percentile(weights @ np.concatenate(within)) if field.enough else (shares, shares)
         found.append(Profile(name, grid, shares, low, high))
     return tuple(found)
 

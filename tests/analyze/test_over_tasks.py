@@ -104,3 +104,20 @@ def test_few_seeds_have_no_intervals() -> None:
     results, field = only([*on("ag_news", few), *on("sst2", OTHER)])
     first = standings(results, field)[0]
     assert (first.rank_interval, first.improvement_interval) == (None, None)
+
+
+def test_the_band_of_a_profile_is_a_stratified_bootstrap() -> None:
+    """At a distance that all runs of the second task keep, only the first task's runs vary."""
+    _, field = only([*on("ag_news", ONE), *on("sst2", OTHER)])
+    a, _ = profiles(field)
+    best = max(np.mean(ONE["a"]), np.mean(ONE["b"]))
+    place = int(np.searchsorted(a.gaps, 0.021))
+    gap = a.gaps[place - 1]
+    within = (best - np.array(ONE["a"]) <= gap).astype(float)
+    assert 0 < within.mean() < 1
+    assert a.shares[place - 1] == pytest.approx((within.mean() + 1) / 2)
+    known = stats.bootstrap(
+        (within,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    found = (a.low[place - 1], a.high[place - 1])
+    assert found == pytest.approx(((known.low + 1) / 2, (known.high + 1) / 2), abs=0.05)
