@@ -44,7 +44,7 @@ class Standing:
     improvement_interval: Interval | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
     """What share of a contender's runs is how close to the best mean of their arena; each arena counts the same.
 

@@ -6,7 +6,7 @@ from dlbench.analyze.over_tasks import Field, Standing, fields, profiles, standi
 from dlbench.analyze.quantities import NO_VALUE, listed
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Section, Table
-from dlbench.sections import _charts
+from dlbench.sections import _charts, _drawn
 
 POSITION = 35
 MOST_RANKS = 6
@@ -84,7 +84,9 @@ def _caption(field: Field, compared: bool) -> str:
 
 
 def _profile(results: Results, field: Field, number: int) -> Figure:
-    found = profiles(field)
+    everyone = profiles(field)
+    closest = sorted(everyone, key=lambda one: -float(one.shares.mean()))[: _drawn.MOST_CONTENDERS]
+    found = [one for one in everyone if one in closest]
     unit = field.unit
     points = unit == "fraction"
     rows: list[dict[str, Any]] = []
@@ -115,7 +117,8 @@ def _profile(results: Results, field: Field, number: int) -> Figure:
         f"their task. Half way along the axis {_leader(middle)} has the largest share.",
         caption="Every training with its distance to the best mean score of its task (0: not behind at all); each task "
         "counts the same. A line further up and to the left is better; lines that cross say that no one order holds."
-        + (" The band is a 95 % interval over seeds, drawn within tasks." if field.enough else ""),
+        + (" The band is a 95 % interval over seeds, drawn within tasks." if field.enough else "")
+        + ("" if len(found) == len(everyone) else f" The {len(found)} closest contenders are drawn."),
         spec=_charts.chart(rows, layers),
     )
 

@@ -13,7 +13,7 @@ from dlbench.analyze.summary import MedianSummary
 from dlbench.analyze.targets import Profile, Reaching, profile, reaching, share_reached
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Format, Heading, Section, Table
-from dlbench.sections import _charts
+from dlbench.sections import _charts, _drawn
 
 POSITION = 45
 TIME = "time_to_target_s"
@@ -82,6 +82,8 @@ def _median(summary: MedianSummary | None, format: Format) -> Cell:
 
 
 def _figure(results: Results, arena: Arena, found: Sequence[Reaching]) -> list[Block]:
+    kept, note = _drawn.drawn(arena, [one.contender for one in found])
+    found = [one for one in found if one.contender in kept]
     finite = [time for one in found for time in one.times.values() if math.isfinite(time)]
     if not finite or max(finite) <= 0:
         return []
@@ -105,7 +107,8 @@ def _figure(results: Results, arena: Arena, found: Sequence[Reaching]) -> list[B
             alt=f"Rising steps: the share of seeds of {len(found)} contenders that reached the target on "
             f"{arena.title}, against time. All seeds of {listed(all_there) if all_there else 'none'} did.",
             caption="A line rises where a seed reaches the target; one that ends below 100 % has seeds that never did."
-            + (" Logarithmic time." if log else ""),
+            + (" Logarithmic time." if log else "")
+            + note,
             spec=_charts.chart(rows, _stairs(results, rows, x, "Share of seeds", "seconds", ",.3~r")),
         )
     ]
@@ -138,10 +141,12 @@ def _stairs(
 
 
 def _profile(results: Results, found: Profile) -> Figure:
+    order = np.argsort(-np.isfinite(found.ratios).sum(axis=1), kind="stable")[: _drawn.MOST_CONTENDERS]
+    lines = [(found.names[place], found.ratios[place]) for place in sorted(order)]
     finite = found.ratios[np.isfinite(found.ratios)]
     end = 1.1 * float(finite.max(initial=1.0))
     rows: list[dict[str, Any]] = []
-    for name, ratios in zip(found.names, found.ratios, strict=True):
+    for name, ratios in lines:
         corners = [(float(ratio), share) for ratio, share in share_reached(list(ratios))]
         corners = corners if corners and corners[0][0] == 1 else [(1.0, 0.0), *corners]
         corners.append((end, corners[-1][1]))
@@ -156,6 +161,7 @@ def _profile(results: Results, found: Profile) -> Figure:
         f"more of them: {listed(first) if first else 'none'}.",
         caption="Performance profiles (Dolan & Moré 2002): the share of tasks on which a contender's median time to "
         "target is at most so many times that of the fastest. At the left edge stands how often it is the fastest; a "
-        f"missed target is never within. Over {listed([arena.title for arena in found.arenas])}.",
+        f"missed target is never within. Over {listed([arena.title for arena in found.arenas])}."
+        + ("" if len(lines) == len(found.names) else f" The {len(lines)} that reach most targets are drawn."),
         spec=_charts.chart(rows, _stairs(results, rows, x, "Share of tasks", "times the fastest", ".3~r")),
     )

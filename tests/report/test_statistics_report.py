@@ -169,3 +169,22 @@ def test_the_same_contenders_on_two_tasks_are_looked_at_together() -> None:
     assert texts(table, 1) == ["new", "1", "2", "1.50 (1.50 to 1.50)", "better 1, worse 1", "50 % (19 to 81)"]
     assert "2 contenders on 2 tasks (ag_news and sst2), 5 seeds each." in table.caption
     assert over_tasks.build(Results(suite(), lines[:10])) is None
+
+
+def test_of_very_many_contenders_some_are_drawn_and_all_are_listed() -> None:
+    lines = []
+    for dataset in ("ag_news", "sst2"):
+        for number in range(45):
+            times = [10.0 + number, 12.0] if number != 3 else [float("inf"), float("inf")]
+            lines += timed(f"m{number}", times, dataset)
+    results = Results(suite(), lines)
+    for module, rows, words in (
+        (time_to_target, 45, "The 40 that reach most targets are drawn."),
+        (over_tasks, 45, "The 40 closest contenders are drawn."),
+    ):
+        section = module.build(results)
+        assert section is not None
+        assert len(tables(section)[0].rows) == rows
+        figures = [block for block in section.blocks if isinstance(block, Figure)]
+        assert {len({row["model"] for row in rows_of(figure)}) for figure in figures} == {40}
+        assert words in figures[-1].caption
