@@ -14,7 +14,7 @@ from dlbench.analyze.varied import entry_of
 from dlbench.schema.job import Entry
 from dlbench.schema.metric import Metric
 
-Side = Literal["A", "B"]
+Side = Literal["A", "B", "neither"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -205,14 +205,16 @@ def found(a: str, b: str, partners: Partners, settings: Settings) -> Versus:
         a=a,
         b=b,
         rows=versus(matches, settings),
-        alone=(*partners.alone, *(one for match in matches for one in _sizes_alone(match))),
+        alone=(*partners.alone, *(one for match in matches for one in _left_out(match))),
         changed=tuple(shared({match.title: changes(match) for match in matches})),
         warnings=tuple(_warnings(matches, settings)),
     )
 
 
-def _sizes_alone(match: Match) -> list[Alone]:
-    """Batch sizes at which one side alone was measured."""
+def _left_out(match: Match) -> list[Alone]:
+    """What of a match has no row, or one side only: where nothing has finished, and batch sizes."""
+    if not _records(match, "a") and not _records(match, "b"):
+        return [Alone("neither", match.title, "nothing has finished")]
     ours, theirs = set(match.a.batch_sizes), set(match.b.batch_sizes)
     if not ours or not theirs:
         return []

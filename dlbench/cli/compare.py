@@ -66,7 +66,12 @@ def compare(
     markdown: Annotated[bool, typer.Option("--markdown", help="A comment for a pull request, on stdout.")] = False,
     json: Json = False,
 ) -> None:
-    """Compare B with A, two stores, suites, models or revisions: quality, cost and what is configured otherwise."""
+    """Compare B with A, two stores, suites, models or revisions: quality, cost and what is configured otherwise.
+
+    A word is the first of these that fits: STORE:SUITE, a folder with a store, a suite, a contender of a suite, a git
+    revision that records were made at. Costs count as changed beyond the noise floor that `dlbench calibrate` measured,
+    else beyond 5 % (memory 1 %).
+    """
     if markdown and json:
         raise UsageError("--markdown and --json both want stdout: take one")
     least = thresholds(threshold or ())
@@ -210,8 +215,8 @@ def _judge(versus: "Versus", *, gate: bool) -> None:
     undecided = versus.judged("undecided")
     for note, rows in _by_note(undecided).items():
         say(inert(f"not enough data to gate {_named(rows)}: {note}"))
-    if versus.alone:
-        say(f"not gated, for it has no partner: {inert(', '.join(one.what for one in versus.alone))}")
+    if lonely := [one.what for one in versus.alone if one.side != "neither"]:
+        say(f"not gated, for it has no partner: {inert(', '.join(lonely))}")
     if regressions := versus.judged("regression"):
         raise JobFailed(inert("\n".join(f"gate: {sentence(row)}" for row in regressions)))
     if len(undecided) == len(versus.rows):

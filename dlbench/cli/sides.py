@@ -10,7 +10,9 @@ In this order, the first that fits; `store:`, `suite:`, `model:` or `rev:` befor
 """
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from dlbench.analyze.partners import Partners
     from dlbench.analyze.results import Results
     from dlbench.store.folder import Store
+    from dlbench.store.revisions import Revisions
 
 Kind = Literal["store", "suite", "model", "rev"]
 KINDS: tuple[Kind, ...] = ("store", "suite", "model", "rev")
@@ -33,6 +36,7 @@ class Side:
         title: what it is, in words.
         suites: of the store, those that are meant.
         word: the contender, or the commit in full.
+        revisions: of the store, for a commit.
     """
 
     kind: Kind
@@ -40,6 +44,7 @@ class Side:
     store: "Store"
     suites: tuple[str, ...]
     word: str = ""
+    revisions: "Revisions | None" = None
 
 
 class Sides:
@@ -52,10 +57,9 @@ class Sides:
 
     def __init__(self, root: Path, suite: str | None) -> None:
         self.root, self.suite = root, suite
-        self._own: Store | None = None
         self._named: dict[str, frozenset[str]] = {}
 
-    @property
+    @cached_property
     def own(self) -> "Store":
         """The store of `--store`.
 
@@ -64,9 +68,14 @@ class Sides:
         """
         from dlbench.store.folder import Store
 
-        if self._own is None:
-            self._own = Store.open(_store_folder(self.root) or self.root, create=False)
-        return self._own
+        return Store.open(_store_folder(self.root) or self.root, create=False)
+
+    @cached_property
+    def revisions(self) -> "Revisions":
+        """What the own store says of commits."""
+        from dlbench.store.revisions import Revisions
+
+        return Revisions(self.own)
 
     def find(self, word: str) -> Side:
         """What a word stands for.
@@ -141,10 +150,10 @@ class Sides:
         return Side("model", word, self.own, having, word) if having else None
 
     def _revision(self, word: str) -> Side | None:
-        from dlbench.store.revisions import commits, matching
+        from dlbench.store.revisions import matching
 
         commit = _commit(word)
-        known = commits(self.own) if commit or _is_hex(word) else []
+        known = self.revisions.commits if commit or _is_hex(word) else ()
         found = [commit] if commit else matching(known, word)
         if not found:
             return None
@@ -153,7 +162,7 @@ class Sides:
         if found[0] not in known:
             raise UsageError(_without_records(self.own, word, found[0], known))
         title = f"{word}, {found[0][:12]}" if not found[0].startswith(word) else found[0][:12]
-        return Side("rev", title, self.own, self._narrowed(self.own), found[0])
+        return Side("rev", title, self.own, self._narrowed(self.own), found[0], self.revisions)
 
     def _narrowed(self, store: "Store") -> tuple[str, ...]:
         """The suites of a store that are meant.
@@ -246,12 +255,16 @@ def _suites(a: Side, b: Side) -> "Partners":
 
 def _load(side: Side, name: str) -> "Results":
     from dlbench.analyze.results import Results
+    from dlbench.cli.console import warn
     from dlbench.cli.report import load
-    from dlbench.store.revisions import results_at
+    from dlbench.cli.unreadable import unreadable
 
-    if side.kind != "rev":
+    if side.revisions is None:
         return load(side.store, name)
-    return Results(side.store.suite(name), results_at(side.store, name, side.word))
+    results = Results(side.store.suite(name), side.revisions.results(name, side.word))
+    for line in unreadable(side.store):
+        warn(line)
+    return results
 
 
 def _store_folder(path: Path) -> Path | None:
@@ -275,7 +288,7 @@ def _is_hex(word: str) -> bool:
     return 4 <= len(word) <= 40 and set(word.lower()) <= set("0123456789abcdef")
 
 
-def _without_records(store: "Store", word: str, commit: str, known: list[str]) -> str:
+def _without_records(store: "Store", word: str, commit: str, known: Sequence[str]) -> str:
     has = f"It has those of {_listed([c[:12] for c in known[:8]])}." if known else "Its records name no commit."
     return (
         f"the store {store.root} has no records of revision {word!r} ({commit[:12]}). {has} "
@@ -283,7 +296,7 @@ def _without_records(store: "Store", word: str, commit: str, known: list[str]) -
     )
 
 
-def _listed(words: "list[str] | tuple[str, ...]") -> str:
+def _listed(words: Sequence[str]) -> str:
     from dlbench.analyze.quantities import listed
     from dlbench.cli.console import inert
 

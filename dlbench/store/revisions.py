@@ -5,44 +5,54 @@ attempt. Candidates of studies are left out, as everywhere that contenders are c
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from pydantic import ValidationError
 
 from dlbench.schema.job import CostPoint, Entry, Job
-from dlbench.schema.record import DONE, Record, Result
+from dlbench.schema.record import DONE, Result
 from dlbench.store.damage import why_unreadable
 from dlbench.store.folder import Store
 from dlbench.store.marker import listdir
 
 
-def commits(store: Store) -> list[str]:
-    """Every commit that a record of the store names, the newest record's first."""
-    newest: dict[str, Record] = {}
-    for result in _attempts(store):
-        commit, record = _commit(result), result.record
-        if commit and record is not None and (commit not in newest or record.started_at > newest[commit].started_at):
-            newest[commit] = record
-    return sorted(newest, key=lambda commit: newest[commit].started_at, reverse=True)
+class Revisions:
+    """The attempts of a store by the commit that their records name; all are read once, when first asked for."""
 
+    def __init__(self, store: Store) -> None:
+        self.store = store
 
-def results_at(store: Store, suite: str, commit: str) -> list[Result]:
-    """The results of a suite whose records name a commit: of several attempts at one thing the last that is `ok`.
+    @cached_property
+    def _attempts(self) -> tuple[Result, ...]:
+        return tuple(_attempts(self.store))
 
-    Raises:
-        StoreError: the suite's index cannot be read.
-    """
-    mine, foreign = _jobs_of(store, suite)
-    found: dict[tuple[object, ...], Result] = {}
-    for result in _attempts(store):
-        job = result.entry.job
-        if _commit(result) != commit or (job.id not in mine and job.id in foreign):
-            continue
-        if job.kind == "train" and "test" not in job.splits:
-            continue  # a candidate of a study
-        key = _same(result)
-        if key not in found or _rank(result) > _rank(found[key]):
-            found[key] = result
-    return [found[key] for key in sorted(found, key=str)]
+    @cached_property
+    def commits(self) -> tuple[str, ...]:
+        """Every commit that a record names, that of the newest record first."""
+        newest: dict[str, float] = {}
+        for result in self._attempts:
+            if (commit := _commit(result)) is not None:
+                newest[commit] = max(newest.get(commit, 0.0), _rank(result)[1])
+        return tuple(sorted(newest, key=lambda commit: newest[commit], reverse=True))
+
+    def results(self, suite: str, commit: str) -> list[Result]:
+        """The results of a suite at a commit: of several attempts at one thing the last that is `ok`.
+
+        Raises:
+            StoreError: the suite's index cannot be read.
+        """
+        mine, foreign = _jobs_of(self.store, suite)
+        found: dict[tuple[object, ...], Result] = {}
+        for result in self._attempts:
+            job = result.entry.job
+            if _commit(result) != commit or (job.id not in mine and job.id in foreign):
+                continue
+            if job.kind == "train" and "test" not in job.splits:
+                continue  # a candidate of a study
+            key = _same(result)
+            if key not in found or _rank(result) > _rank(found[key]):
+                found[key] = result
+        return [found[key] for key in sorted(found, key=str)]
 
 
 def _jobs_of(store: Store, suite: str) -> tuple[set[str], set[str]]:

@@ -266,6 +266,12 @@ def test_what_has_no_partner_is_listed() -> None:
     assert {row.where for row in comparison.rows} == {"lstm on ag_news"}
 
 
+def test_where_nothing_has_finished_is_listed() -> None:
+    a = side(quality("lstm", SCORES), quality("gru", [None] * 5))
+    comparison = found("a", "a", across(a, a), USUAL)
+    assert [(one.side, one.what) for one in comparison.alone] == [("neither", "gru on ag_news")]
+
+
 def test_other_data_is_no_partner() -> None:
     other = {"digest": "sha256:" + "cd" * 32}
     partners = across(side(quality("lstm", SCORES)), side(quality("lstm", SCORES, dataset=other)))
