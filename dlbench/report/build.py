@@ -8,6 +8,7 @@ from dlbench.analyze.table import job_table
 from dlbench.catalog import Catalog
 from dlbench.jobdir import write_whole
 from dlbench.report import figures, html, latex, markdown, pictures, spreadsheet
+from dlbench.report.drawing import Drawing, draw
 from dlbench.report.page import Page
 from dlbench.report.plain import plain
 from dlbench.schema.blocks import Section
@@ -30,7 +31,7 @@ def build_report(results: Results, out: Path, catalog: Catalog | None = None) ->
         The path of `index.html`.
     """
     page = compose(results, catalog or Catalog(results.suite.plugins))
-    drawn = {figure.name: figures.svg(figure) for figure in page.figures}
+    drawn = draw({figure.name: figures.static(figure) for figure in page.figures})
     jobs = job_table(results)
     out.mkdir(parents=True, exist_ok=True)
     _fill(out / "figures", _figure_files(page, drawn))
@@ -41,14 +42,17 @@ def build_report(results: Results, out: Path, catalog: Catalog | None = None) ->
         write_whole(out / "suite.yaml", results.written.encode())
     write_whole(out / "report.md", markdown.render(page).encode())
     index = out / "index.html"
-    write_whole(index, html.render(page, drawn, figures.scripts() if drawn else "").encode())
+    write_whole(
+        index,
+        html.render(page, {name: one.svg for name, one in drawn.items()}, figures.scripts() if drawn else "").encode(),
+    )
     return index
 
 
-def _figure_files(page: Page, drawn: Mapping[str, str]) -> dict[str, bytes]:
+def _figure_files(page: Page, drawn: Mapping[str, Drawing]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    for name, svg in drawn.items():
-        files |= {f"{name}.svg": svg.encode(), f"{name}.png": figures.png(svg), f"{name}.pdf": figures.pdf(svg)}
+    for name, (svg, png, pdf) in drawn.items():
+        files |= {f"{name}.svg": svg.encode(), f"{name}.png": png, f"{name}.pdf": pdf}
     for grid in page.grids:
         for index, picture in enumerate(grid.pictures):
             files[markdown.picture_file(grid, index)] = pictures.drawn(picture, grid.width_px)
@@ -66,7 +70,7 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
     elif folder.exists() and not any(folder.iterdir()):
         folder.rmdir()
     for name, data in files.items():
-        write_whole(folder / name, data)
+        (folder / name).write_bytes(data)  # not synced to the disk, one by one: `dlbench report` makes them again
 
 
 def compose(results: Results, catalog: Catalog) -> Page:

@@ -1,4 +1,4 @@
-"""Figures: the theme, static SVG of a neutral spec, and the scripts that draw it. Knows nothing of pages."""
+"""Figures: the theme, the specs of page and picture, and the scripts that draw one. Knows nothing of pages."""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -9,6 +9,7 @@ import platformdirs
 import vl_convert
 
 from dlbench.jobdir import write_whole
+from dlbench.report.drawing import newest
 from dlbench.schema.blocks import Figure
 
 PALETTE = ("#3c87c3", "#f07800", "#c30f78", "#2da5b4", "#c31e00", "#005ae1", "#f0785a", "#7d8794")
@@ -78,9 +79,9 @@ def interactive(figure: Figure) -> dict[str, Any]:
     }
 
 
-def svg(figure: Figure) -> str:
-    """The figure as SVG on white, so that it reads on any page; the data cannot ask for anything from outside."""
-    spec = {
+def static(figure: Figure) -> dict[str, Any]:
+    """The spec of a picture on white, so that it reads on any page."""
+    return {
         **figure.spec,
         "width": WIDTH_PX,
         "height": figure.height_px,
@@ -90,17 +91,6 @@ def svg(figure: Figure) -> str:
             "background": "white",
         },
     }
-    return str(vl_convert.vegalite_to_svg(spec, vl_version=_newest(), allowed_base_urls=[]))
-
-
-def png(svg: str) -> bytes:
-    """The same picture in twice as many pixels, for slides and for what shows no SVG."""
-    return bytes(vl_convert.svg_to_png(svg, scale=2))
-
-
-def pdf(svg: str) -> bytes:
-    """The same picture for a paper, its text still text."""
-    return bytes(vl_convert.svg_to_pdf(svg))
 
 
 def scripts() -> str:
@@ -109,20 +99,14 @@ def scripts() -> str:
     vl-convert takes 1.4 s to bundle them, so they are kept in the user's cache folder, under its version.
     """
     bundler = version("vl-convert-python")
-    cached = Path(platformdirs.user_cache_path("dlbench")) / f"vega-embed-{bundler}-{_newest()}.js"
+    cached = Path(platformdirs.user_cache_path("dlbench")) / f"vega-embed-{bundler}-{newest()}.js"
     try:
         return cached.read_text(encoding="utf-8")
     except OSError:
-        bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _newest()))
+        bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", newest()))
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
         write_whole(cached, bundle.encode())
     except OSError:
         pass  # a cache that cannot be written costs time, nothing else
     return bundle
-
-
-def _newest() -> str:
-    """The newest Vega-Lite that vl-convert brings."""
-    versions: list[str] = vl_convert.get_vegalite_versions()
-    return versions[-1]
