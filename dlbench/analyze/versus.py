@@ -180,6 +180,7 @@ class Versus:
         alone: what could not be compared.
         changed: what is configured otherwise, and whose.
         warnings: what a reader must know before believing a row.
+        metrics: names of all that the records of either side have.
     """
 
     a: str
@@ -188,6 +189,7 @@ class Versus:
     alone: tuple[Alone, ...]
     changed: tuple[tuple[Change, tuple[str, ...]], ...]
     warnings: tuple[str, ...]
+    metrics: tuple[str, ...]
 
     def judged(self, judgement: Judgement) -> tuple[Row, ...]:
         """The rows with a judgement."""
@@ -208,6 +210,9 @@ def found(a: str, b: str, partners: Partners, settings: Settings) -> Versus:
         alone=(*partners.alone, *(one for match in matches for one in _left_out(match))),
         changed=tuple(shared({match.title: changes(match) for match in matches})),
         warnings=tuple(_warnings(matches, settings)),
+        metrics=tuple(
+            sorted({m.name for match in matches for s in _SIDES for r in _records(match, s) for m in r.metrics})
+        ),
     )
 
 

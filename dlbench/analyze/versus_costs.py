@@ -33,7 +33,8 @@ def cost_rows(match: Match, settings: Settings, foreign: Sequence[str]) -> list[
         foreign: what makes A's and B's machines two; empty where they are one.
     """
     rows = []
-    for size in sorted({*match.a.batch_sizes, *match.b.batch_sizes}):
+    ours, theirs = set(match.a.batch_sizes), set(match.b.batch_sizes)
+    for size in sorted(ours & theirs or ours | theirs):  # what one of two measured sides lacks is listed elsewhere
         for metric in _costs(match, size, settings):
             samples = [_rounds(side, metric.name, size) for side in (match.a, match.b)]
             rows.append(_cost_row(match, metric, size, samples[0], samples[1], settings, foreign))

@@ -139,14 +139,15 @@ def _check_names(versus: "Versus", settings: "Settings") -> None:
     """See that no metric of an option is misspelt: a gate on nothing would pass for ever."""
     from dlbench.catalog import did_you_mean
 
-    known = sorted({row.metric for row in versus.rows})
-    if not known and not settings.metrics:
-        return
-    for option, names in (("--metric", settings.metrics), ("--threshold", settings.thresholds)):
-        for name in names:
+    compared = tuple(dict.fromkeys(row.metric for row in versus.rows))
+    for option, names, known, what in (
+        ("--metric", settings.metrics, versus.metrics, "neither A nor B has it"),
+        ("--threshold", settings.thresholds, compared, "it is not compared"),
+    ):
+        for name in names if known else ():
             if name not in known:
-                has = f" Compared are {', '.join(known)}." if known else ""
-                raise UsageError(f"{option} {name!r}: neither A nor B has it.{did_you_mean(name, known)}{inert(has)}")
+                has = f" There are {', '.join(known[:MOST_NAMES])}{', …' if len(known) > MOST_NAMES else ''}."
+                raise UsageError(f"{option} {name!r}: {what}.{did_you_mean(name, known)}{inert(has)}")
 
 
 def _show(console: "Console", versus: "Versus") -> None:
@@ -169,6 +170,8 @@ def _show(console: "Console", versus: "Versus") -> None:
 
 
 ORDER: "tuple[Judgement, ...]" = ("regression", "improvement", "undecided", "unchanged")
+MOST_NAMES = 20
+"""Metrics that an error lists."""
 MOST_ROWS = 40
 """Rows beyond which a terminal shows those alone in which something was told."""
 STYLES = {"normal": "", "good": "green", "warning": "yellow", "error": "red"}

@@ -235,7 +235,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("lstm gru --threshold test_accuracy=-1", "is not METRIC=VALUE"),
         ("lstm gru --threshold test_accuracy=nan", "is not METRIC=VALUE"),
         ("lstm gru --threshold test_acuracy=0.1", "Did you mean 'test_accuracy'?"),
-        ("lstm gru --metric test_f2", "--metric 'test_f2': neither A nor B has it."),
+        ("lstm gru --metric test_acc", "--metric 'test_acc': neither A nor B has it. Did you mean 'test_accuracy'?"),
         ("lstm gru --json --markdown", "--markdown and --json both want stdout: take one"),
         ("news news --suite other", "'news' is a suite already; --suite other says another one"),
     ],
