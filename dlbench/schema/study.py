@@ -162,9 +162,10 @@ class Study(Value):
             for t in feasible
             if t.told is not None
         }
-        front = [t for t in feasible if not any(dominates(losses[o.number], losses[t.number]) for o in feasible)]
         several = len(signs) > 1
-        ordered = sorted(front if several else feasible, key=lambda t: (losses[t.number], t.number))
+        if several:
+            feasible = [t for t in feasible if not any(dominates(losses[o.number], losses[t.number]) for o in feasible)]
+        ordered = sorted(feasible, key=lambda t: (losses[t.number], t.number))
         if not several or len(ordered) <= count or count < 2:
             return tuple(ordered[:count])
         return tuple(ordered[round(place * (len(ordered) - 1) / (count - 1))] for place in range(count))
