@@ -107,7 +107,9 @@ def _cost_row(
         unit=metric.unit,
         better=metric.better,
         n=(len(a), len(b)),
-        threshold=settings.thresholds.get(metric.name, match.floors.get(metric.name, usual_floor(metric))),
+        threshold=settings.thresholds.get(
+            metric.name, match.floors.get(metric.name, usual_floor(metric, together=match.together))
+        ),
         word="not told",
     )
     ratio, p = paired_logs(b, a) if match.together else welch_logs(list(b.values()), list(a.values()))
@@ -126,11 +128,16 @@ def _why_no_ratio(ours: Mapping[int, object], theirs: Mapping[int, object], what
     return "a value is not positive" if ours.keys() & theirs.keys() else f"no common {what}"
 
 
-def usual_floor(metric: Metric) -> float:
-    """Noise floor of a metric that was not calibrated: none for what is counted, 1 % of memory, 5 % of all else."""
+def usual_floor(metric: Metric, *, together: bool) -> float:
+    """Noise floor of a metric that was not calibrated, as a fraction: none for what is counted, 5 % for all else.
+
+    Args:
+        together: whether both sides are of one run, where memory repeats within 1 %; another run's allocator and
+            libraries shift a small peak by several per cent.
+    """
     if metric.unit in ("count", "flop", "steps", "samples"):
         return 0.0
-    return LEAST_MEMORY if metric.unit == "bytes" else USUAL
+    return LEAST_MEMORY if metric.unit == "bytes" and together else USUAL
 
 
 def _quiet(

@@ -70,7 +70,7 @@ def compare(
 
     A word is the first of these that fits: STORE:SUITE, a folder with a store, a suite, a contender of a suite, a git
     revision that records were made at. Costs count as changed beyond the noise floor that `dlbench calibrate` measured,
-    else beyond 5 % (memory 1 %).
+    else beyond 5 %.
     """
     if markdown and json:
         raise UsageError("--markdown and --json both want stdout: take one")

@@ -170,6 +170,20 @@ def test_what_is_within_the_noise_of_the_noisier_side_is_no_change() -> None:
     assert at(0.01, 0.01, thresholds={"train_throughput": 0.1}).judgement == "unchanged"
 
 
+def test_memory_of_another_run_must_differ_by_more_than_that_of_the_same() -> None:
+    """3 % more: told of two contenders of one run, and noise between two runs. What is counted has no noise."""
+    more = [1.03 * speed for speed in SPEEDS]
+    peak = "train_peak_memory_bytes"
+    a, b = side(costs("lstm", {peak: SPEEDS})), side(costs("lstm", {peak: more}))
+    assert judged(a, b)[peak, 64].note == "within the noise floor of 5 %"
+    both = side(costs("lstm", {peak: SPEEDS}), costs("gru", {peak: more}))
+    (row,) = versus(within(both, "lstm", "gru").matches, USUAL)
+    assert (row.word, row.judgement, row.threshold) == ("more", "regression", 0.01)
+    one, other = (side(costs("lstm", {"parameters": [count] * 3})) for count in (1000.0, 1001.0))
+    (row,) = versus(across(one, other).matches, Settings(metrics=("parameters",)))
+    assert (row.word, row.judgement) == ("more", "regression")
+
+
 def test_a_threshold_of_a_score_is_in_its_unit() -> None:
     lower = [score - 0.02 - 1e-4 * (n % 2) for n, score in enumerate(SCORES)]
     a, b = side(quality("lstm", SCORES)), side(quality("lstm", lower))
