@@ -186,12 +186,12 @@ def _layers(order: list[str], name: str, format: str, higher: bool, values: list
         },
         {
             "transform": [{"filter": "isValid(datum.piece)"}],
-            "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.3, "strokeDash": [2, 4]},
+            "mark": {"type": "line", "strokeWidth": 1, "strokeOpacity": 0.3, "strokeDash": [2, 4]},
             "encoding": {"x": x, "y": y, "color": hue, "detail": {"field": "line"}},
         },
         {
             "transform": [{"filter": "isValid(datum.piece)"}],
-            "mark": {"type": "line", "strokeWidth": 1.4, "opacity": 0.55},
+            "mark": {"type": "line", "strokeWidth": 1.4, "strokeOpacity": 0.55},
             "encoding": {"x": x, "y": y, "color": hue, "detail": {"field": "piece"}},
         },
         {
