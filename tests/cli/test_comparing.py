@@ -45,7 +45,10 @@ def keep(root: Path, results: Sequence[Result], name: str = "news", **code: Any)
 
 
 def lstm(scores: Sequence[float] = SCORES, speeds: Sequence[float] = SPEEDS, **fields: Any) -> list[Result]:
-    measured = {"train_throughput": list(speeds), "train_peak_memory_bytes": [4e7 + 1e3 * n for n in range(5)]}
+    measured: dict[str, Sequence[float | str]] = {
+        "train_throughput": list(speeds),
+        "train_peak_memory_bytes": [4e7 + 1e3 * n for n in range(5)],
+    }
     return [*quality("lstm", scores, **fields), *costs("lstm", measured, **fields)]
 
 
