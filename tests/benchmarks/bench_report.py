@@ -4,8 +4,8 @@
 
 The stores (`full_stores.py`) have 200 jobs (`small`: 2 datasets × 5 contenders) or 10,000: `wide` has 100 contenders on
 one dataset, `study` one study of 9,000 candidates, `arena` 9 studies of 1,000. They are made in the folder, if it does
-not have them yet. Each command runs in a process of its own: wall time and peak resident memory; and the report once
-more after all imports. Prints the median and the range over repeats, with the aims.
+not have them yet. Each command runs in a process of its own: wall time, CPU time (which a busy machine changes less), peak
+resident memory; and the report once more after all imports. Prints the median and the range over repeats, with aims.
 """
 
 import os
@@ -47,8 +47,8 @@ print(json.dumps([read - began, time.perf_counter() - read]))
 """
 
 
-def run(arguments: list[str]) -> tuple[float, float, str]:
-    """Seconds, peak megabytes and stdout of a process."""
+def run(arguments: list[str]) -> tuple[float, float, float, str]:
+    """Seconds, seconds of CPU (of its children too), peak megabytes and stdout of a process."""
     with tempfile.TemporaryFile() as out:
         began = time.perf_counter()
         process = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=subprocess.DEVNULL)
@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> tuple[float, float, str]:
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0, arguments
         out.seek(0)
-        return seconds, usage.ru_maxrss / 1e3, out.read().decode()
+        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3, out.read().decode()
 
 
 def spread(values: list[float], digits: int = 2) -> str:
@@ -73,9 +73,9 @@ def measure(shape: str, store: Path, out: Path, repeats: int) -> None:
         run(command)
         found = [run(command) for _ in range(repeats)]
         aim = AIM_REPORT_S if name == "report" else AIM_RESULTS_S
-        times, sizes = spread([seconds for seconds, _, _ in found]), spread([size for _, size, _ in found], 0)
-        print(f"  {name}: {times} s (aim {aim:g}); peak {sizes} MB (aim {AIM_MB:g})", flush=True)
-    inside = [json.loads(run(["-c", INSIDE, str(store), shape, str(out)])[2]) for _ in range(repeats)]
+        seconds, cpu, peak = (spread([one[place] for one in found], 2 if place < 2 else 0) for place in range(3))
+        print(f"  {name}: {seconds} s (aim {aim:g}), CPU {cpu} s; peak {peak} MB (aim {AIM_MB:g})", flush=True)
+    inside = [json.loads(run(["-c", INSIDE, str(store), shape, str(out)])[3]) for _ in range(repeats)]
     read, built = spread([one for one, _ in inside]), spread([two for _, two in inside])
     print(
         f"  after imports: reading {read} s, report {built} s" + (f" (aim {AIM_SMALL_S:g})" if shape == "small" else "")
