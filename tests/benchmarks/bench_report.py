@@ -4,7 +4,7 @@
 
 The stores (`full_stores.py`) have 200 jobs (`small`: 2 datasets × 5 contenders) or 10,000: `wide` has 100 contenders on
 one dataset, `study` one study of 9,000 candidates, `arena` 9 studies of 1,000. They are made in the folder, if it does
-not have them yet. Each command runs in a process of its own: wall time, CPU time (which a busy machine changes less), peak
+not have them yet. Each command runs in a process of its own: wall time, CPU time (a busy machine changes it less), peak
 resident memory; and the report once more after all imports. Prints the median and the range over repeats, with aims.
 """
 
