@@ -27,7 +27,7 @@ def build(results: Results) -> Section | None:
     rows = tuple(_row(each) for each in standings if each.ours is not None)
     if not rows:
         return None
-    caption = "Test scores. Not enough data: data or training differ from what the figure asks for, or more seeds must tell."
+    caption = "Test scores. Not enough data: what was run differs from what the figure asks, or more seeds must tell."
     table = Table(columns=COLUMNS, rows=rows, caption=caption, sortable=False)
     return Section(title="Against the literature", anchor="published", blocks=(table,))
 
