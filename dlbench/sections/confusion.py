@@ -7,7 +7,7 @@ from typing import Any
 from dlbench.analyze.contenders import Arena, Contender, finished
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Block, Figure, Section
-from dlbench.sections import _charts
+from dlbench.sections import _charts, _drawn
 
 POSITION = 70
 MOST_CLASSES = 40
@@ -58,13 +58,15 @@ def _figure(arena: Arena, best: Contender, counts: list[list[float]], classes: l
 def _recalls(results: Results, arena: Arena, pooled: Mapping[Contender, tuple[list[list[float]], list[str]]]) -> Figure:
     """Share of each class that is recognised, by all contenders, over all their seeds."""
     rows: list[dict[str, Any]] = []
-    for contender, (counts, classes) in pooled.items():
+    contenders, note = _drawn.drawn(arena, list(pooled))
+    for contender in contenders:
+        counts, classes = pooled[contender]
         for i, (name, row) in enumerate(zip(classes, counts, strict=True)):
             total = sum(row)
             if total:
                 rows.append({"model": contender.name, "class": name, "recall": row[i] / total, "count": total})
     names = list(dict.fromkeys(row["class"] for row in rows))
-    shown = [contender.name for contender in pooled]
+    shown = [contender.name for contender in contenders]
     means = {name: fmean(row["recall"] for row in rows if row["class"] == name) for name in names}
     hardest = min(means, key=lambda name: means[name])
     x = _charts.measure("recall", "Recall", "fraction")
@@ -86,7 +88,7 @@ def _recalls(results: Results, arena: Arena, pooled: Mapping[Contender, tuple[li
         alt=f"Dot plot of the recall of {len(names)} classes by {len(shown)} contenders on {arena.title}; the hardest "
         f"class is {hardest} ({100 * means[hardest]:.1f} % on average).",
         caption="The share of a class's test examples that is recognised, over all seeds of a contender. Hardest: "
-        f"{hardest}.",
+        f"{hardest}.{note}",
         spec=_charts.chart(rows, [points]),
         height_px=max(110, 30 * len(names)),
     )
