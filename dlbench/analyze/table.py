@@ -2,20 +2,19 @@
 
 from typing import Any
 
-import pandas as pd
-
 from dlbench.analyze.contenders import canonical
 from dlbench.analyze.results import Results
 from dlbench.schema.record import Result
 
-WHOLE = ("seed", "batch_size", "round", "attempt", "candidate")
-"""Columns that count or number something."""
 
+def job_rows(results: Results) -> list[dict[str, Any]]:
+    """A row for each job, whatever became of it; a column for each metric and for each thing that is varied.
 
-def job_table(results: Results) -> pd.DataFrame:
-    """A row for each job, whatever became of it; a column for each metric and for each thing that is varied."""
-    table = pd.DataFrame([_row(results.suite.name, result) for result in results.results])
-    return table.astype({name: "Int64" for name in WHOLE if name in table})  # it has gaps and needs no fractions
+    Every row has all columns, in the order in which they first occur; None where a job has nothing.
+    """
+    rows = [_row(results.suite.name, result) for result in results.results]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name) for name in columns} for row in rows]
 
 
 def _row(suite: str, result: Result) -> dict[str, Any]:

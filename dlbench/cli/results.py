@@ -45,10 +45,10 @@ def results(
 
     found = load(folder, name)
     if csv:
-        from dlbench.analyze.table import job_table
+        from dlbench.analyze.table import job_rows
         from dlbench.report.spreadsheet import to_csv
 
-        sys.stdout.write(to_csv(job_table(found)))
+        sys.stdout.write(to_csv(job_rows(found)))
         return
     console = out()
     for arena in found.arenas:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dlbench.analyze.results import Results
-from dlbench.analyze.table import job_table
+from dlbench.analyze.table import job_rows
 from dlbench.catalog import Catalog
 from dlbench.jobdir import write_whole
 from dlbench.report import figures, html, latex, markdown, pictures, spreadsheet
@@ -32,7 +32,7 @@ def build_report(results: Results, out: Path, catalog: Catalog | None = None) ->
     """
     page = compose(results, catalog or Catalog(results.suite.plugins))
     drawn = draw({figure.name: figures.static(figure) for figure in page.figures})
-    jobs = job_table(results)
+    jobs = job_rows(results)
     out.mkdir(parents=True, exist_ok=True)
     _fill(out / "figures", _figure_files(page, drawn))
     _fill(out / "tables", {f"{name}.tex": latex.table(table, name).encode() for name, table in page.tables.items()})

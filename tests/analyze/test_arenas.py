@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from synthetic import costs, job, quality, result, suite, with_artifact
 
 from dlbench.analyze.aggregates import aggregates
 from dlbench.analyze.curves import Curve, pool
 from dlbench.analyze.results import Results
-from dlbench.analyze.table import job_table
+from dlbench.analyze.table import job_rows
 from dlbench.analyze.verdict import headline, verdicts
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Result
@@ -181,7 +182,7 @@ def test_aggregates_have_names_that_a_tracker_takes() -> None:
 
 def test_the_table_has_a_line_for_every_job() -> None:
     results = [*quality("a", [0.9, None]), *costs("a", {"infer_throughput": [100.0]}, varied={"train.lr": 0.1})]
-    table = job_table(Results(suite(), results))
+    table = pd.DataFrame(job_rows(Results(suite(), results)))
     assert list(table["status"]) == ["ok", "missing", "ok"]
     assert table["test_accuracy"][0] == 0.9
     assert table["vary.train.lr"][2] == 0.1

@@ -3,12 +3,13 @@
 import re
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 from synthetic import costs, quality, suite
 from synthetic_costs import NO_COUNTER, anatomy, everything
 
 from dlbench.analyze.results import Results
-from dlbench.analyze.table import job_table
+from dlbench.analyze.table import job_rows
 from dlbench.catalog import Catalog
 from dlbench.report.build import build_report
 from dlbench.schema.blocks import Figure, Section, Table, Text
@@ -124,7 +125,7 @@ def test_two_batch_sizes_are_no_curve() -> None:
 
 
 def test_the_table_of_jobs_tells_anchors_from_rounds() -> None:
-    table = job_table(Results(suite(), everything()))
+    table = pd.DataFrame(job_rows(Results(suite(), everything())))
     assert table["anchor"].sum() == 3
     assert table["train_largest_batch"].count() == 3
     assert table["round"].count() == table["anchor"].count() - 2
