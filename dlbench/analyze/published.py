@@ -129,7 +129,7 @@ def differing(found: Mapping[str, Json], wanted: Mapping[str, Json]) -> list[str
 
 
 def _short(value: Json) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
 
 
 @dataclass(frozen=True)
