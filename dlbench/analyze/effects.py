@@ -11,6 +11,7 @@ from statistics import fmean
 
 from dlbench.analyze.compare import Paired, compare, correct
 from dlbench.analyze.contenders import OWN_AXES, Arena, Contender, canonical
+from dlbench.analyze.tuning import model_of
 from dlbench.analyze.varied import entry_of
 from dlbench.schema.base import Json
 
@@ -27,12 +28,14 @@ class ValueEffect:
     Attributes:
         value: as the suite writes it; of the factor `model`, the model's name.
         mean: over all settings and seeds that have it, in the unit of the score.
+        settings: how many combinations have it.
         paired: against the first value, over seeds, each a mean over the settings that have both values; None for the
             first value itself, and where nothing can be paired.
     """
 
     value: Json
     mean: float
+    settings: int
     paired: Paired | None
 
 
@@ -42,8 +45,8 @@ class Effect:
 
     Attributes:
         share: of the variance between the grid's cells that the setting explains by itself (a first-order index of
-            Sobol 1993, by analysis of variance); None where the grid has holes. The shares of all settings and of
-            their interplay add up to 1; seeds' noise is a part of the interplay.
+            Sobol 1993, by analysis of variance); None where the grid has holes, or all its means are equal. The
+            shares of all settings and of their interplay add up to 1; seeds' noise is a part of the interplay.
         values: in the suite's order.
     """
 
@@ -57,6 +60,10 @@ class Grid:
     """Contenders of an arena that vary in the same settings, at one precision on one device.
 
     Attributes:
+        models: names of the models that it is of.
+        seeds: how many seeds every cell has.
+        left_out: names of contenders that lack a seed that others have: they are in no mean.
+        whole: whether every combination of the settings' values is there.
         effects: the settings, the one that explains most first.
         cells: the value of each setting, in the order of `keys` and as the suite writes it, with the mean score.
     """
@@ -64,26 +71,35 @@ class Grid:
     arena: Arena
     precision: str
     device: str
+    models: tuple[str, ...]
     keys: tuple[str, ...]
+    seeds: int
+    left_out: tuple[str, ...]
+    whole: bool
     effects: tuple[Effect, ...]
     cells: tuple[tuple[tuple[Json, ...], float], ...]
 
     @property
     def interplay(self) -> float | None:
-        """Share of the variance that no setting explains by itself; None where the grid has holes."""
+        """Share of the variance that no setting explains by itself; None where the shares are not known."""
         shares = [effect.share for effect in self.effects]
         known = [share for share in shares if share is not None]
         return max(0.0, 1 - sum(known)) if len(known) == len(shares) else None
 
 
 def grids(arenas: Sequence[Arena]) -> tuple[Grid, ...]:
-    """Every grid with at least one setting of two values that have scores; words corrected by Holm over each grid."""
+    """Every grid with at least one setting of two values that have scores; words corrected by Holm over each grid.
+
+    A cell counts with all seeds that any cell has, or not at all. A score without a direction has no grid.
+    """
     found: list[Grid] = []
     for arena in arenas:
+        if arena.score is None or arena.score.better == "neither":
+            continue
         groups: dict[tuple[tuple[str, ...], str, str], list[Contender]] = {}
         for contender in arena.contenders:
             keys = tuple(key for key in entry_of(contender).varied if not key.startswith(OWN_AXES))
-            if keys and arena.score is not None and contender.values(arena.score.name):
+            if keys and not contender.emulated and contender.values(arena.score.name):
                 groups.setdefault((keys, contender.precision, contender.device), []).append(contender)
         found += [grid for (keys, *_), members in groups.items() if (grid := _grid(arena, keys, members)) is not None]
     return tuple(found)
@@ -91,10 +107,12 @@ def grids(arenas: Sequence[Arena]) -> tuple[Grid, ...]:
 
 def _grid(arena: Arena, varied: tuple[str, ...], members: Sequence[Contender]) -> Grid | None:
     assert arena.score is not None
+    everything = {seed for contender in members for seed in contender.values(arena.score.name)}
+    fair = [contender for contender in members if contender.values(arena.score.name).keys() == everything]
     written: dict[Cell, tuple[Json, ...]] = {}
     scores: dict[Cell, dict[int, float]] = {}
-    for contender in members:
-        values = (*(entry_of(contender).varied[key] for key in varied), _model(contender))
+    for contender in fair:
+        values = (*(entry_of(contender).varied[key] for key in varied), model_of(contender))
         cell = tuple(canonical(value) for value in values)
         written[cell], scores[cell] = values, contender.values(arena.score.name)
     keys = (*varied, MODEL)
@@ -102,38 +120,35 @@ def _grid(arena: Arena, varied: tuple[str, ...], members: Sequence[Contender]) -
     if not factors:
         return None
     means = {cell: fmean(values.values()) for cell, values in scores.items()}
-    higher = arena.score.better != "lower"
+    levels = [list(dict.fromkeys(cell[place] for cell in means)) for place in range(len(keys))]
+    whole = all(cell in means for cell in product(*levels))
+    higher = arena.score.better == "higher"
     effects = [
-        Effect(keys[place], _share(means, place), _value_effects(scores, written, place, higher)) for place in factors
+        Effect(keys[place], _share(means, place) if whole else None, _value_effects(scores, written, place, higher))
+        for place in factors
     ]
     effects.sort(key=lambda effect: -(effect.share or 0.0))
-    cells = tuple((tuple(written[cell][place] for place in factors), mean) for cell, mean in means.items())
     return Grid(
-        arena,
-        members[0].precision,
-        members[0].device,
-        tuple(keys[place] for place in factors),
-        tuple(_corrected(effects, higher)),
-        cells,
+        arena=arena,
+        precision=fair[0].precision,
+        device=fair[0].device,
+        models=tuple(dict.fromkeys(str(values[-1]) for values in written.values())),
+        keys=tuple(keys[place] for place in factors),
+        seeds=len(everything),
+        left_out=tuple(contender.name for contender in members if contender not in fair),
+        whole=whole,
+        effects=tuple(_corrected(effects, higher)),
+        cells=tuple((tuple(written[cell][place] for place in factors), mean) for cell, mean in means.items()),
     )
 
 
-def _model(contender: Contender) -> str:
-    """Which model it is: its label without what is varied."""
-    entry = entry_of(contender)
-    words = [word for word in entry.label.split() if "=" not in word]
-    return " ".join(words) or entry.job.model.name
-
-
 def _share(means: Mapping[Cell, float], place: int) -> float | None:
-    """Variance of the marginal means over that of the cells; None where a combination is missing."""
-    levels = [list(dict.fromkeys(cell[at] for cell in means)) for at in range(len(next(iter(means))))]
-    if any(cell not in means for cell in product(*levels)):
-        return None
+    """Variance of the marginal means over that of the cells, of a whole grid; None where all cells are equal."""
     grand = fmean(means.values())
     total = fmean((mean - grand) ** 2 for mean in means.values())
-    marginal = [fmean(mean for cell, mean in means.items() if cell[place] == level) for level in levels[place]]
-    return fmean((mean - grand) ** 2 for mean in marginal) / total if total > 0 else None
+    levels = dict.fromkeys(cell[place] for cell in means)
+    marginal = [fmean(mean for cell, mean in means.items() if cell[place] == level) for level in levels]
+    return fmean((mean - grand) ** 2 for mean in marginal) / total if total > 1e-24 * grand**2 else None
 
 
 def _value_effects(
@@ -143,9 +158,9 @@ def _value_effects(
     first = next(iter(levels))
     effects = []
     for level, value in levels.items():
-        own = [score for cell, values in scores.items() if cell[place] == level for score in values.values()]
+        own = [fmean(values.values()) for cell, values in scores.items() if cell[place] == level]
         paired = None if level == first else _against(scores, place, level, first, higher)
-        effects.append(ValueEffect(value, fmean(own), paired))
+        effects.append(ValueEffect(value, fmean(own), len(own), paired))
     return tuple(effects)
 
 
@@ -159,14 +174,12 @@ def _against(
         partner = scores.get((*cell[:place], first, *cell[place + 1 :]))
         if cell[place] != level or partner is None:
             continue
-        for seed in values.keys() & partner.keys():
+        for seed in values:
             ours.setdefault(seed, []).append(values[seed])
             theirs.setdefault(seed, []).append(partner[seed])
-    complete = max((len(found) for found in ours.values()), default=0)
-    seeds = [seed for seed, found in ours.items() if len(found) == complete]
     return compare(
-        {seed: fmean(ours[seed]) for seed in seeds},
-        {seed: fmean(theirs[seed]) for seed in seeds},
+        {seed: fmean(found) for seed, found in ours.items()},
+        {seed: fmean(found) for seed, found in theirs.items()},
         higher_is_better=higher,
     )
 

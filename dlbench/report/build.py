@@ -1,6 +1,7 @@
 """Results → the files of a report. The one place in which a report is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from dlbench.analyze.results import Results
@@ -11,7 +12,7 @@ from dlbench.report import figures, html, latex, markdown, pictures, spreadsheet
 from dlbench.report.drawing import Drawing, draw
 from dlbench.report.page import Page
 from dlbench.report.plain import plain
-from dlbench.schema.blocks import Section
+from dlbench.schema.blocks import Block, Figure, Pictures, Section
 
 OWN_SUFFIXES = (".svg", ".png", ".pdf", ".tex")
 """Of files that a report writes into its folders, and takes away when it writes them anew."""
@@ -83,10 +84,25 @@ def compose(results: Results, catalog: Catalog) -> Page:
         description=results.suite.description,
         facts=_facts(results),
         series=results.series,
-        sections=tuple(section for section in built if section is not None),
+        sections=_told_apart([section for section in built if section is not None]),
     )
     fit: Page = plain(page)
     return fit
+
+
+def _told_apart(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The sections, with a number behind every name of a figure or a grid of pictures that has been there before."""
+    taken: set[str] = set()
+
+    def own(block: Block) -> Block:
+        if not isinstance(block, Figure | Pictures):
+            return block
+        names = (block.name if number == 1 else f"{block.name}_{number}" for number in count(1))
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
+        return block.model_copy(update={"name": name})
+
+    return tuple(section.model_copy(update={"blocks": tuple(map(own, section.blocks))}) for section in sections)
 
 
 def _facts(results: Results) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlbench.analyze.contenders import canonical
 from dlbench.analyze.effects import Effect, Grid, ValueEffect, grids
-from dlbench.analyze.quantities import difference, format_of, quantity, share
+from dlbench.analyze.quantities import difference, format_of, listed, quantity, share
 from dlbench.analyze.results import Results
 from dlbench.analyze.varied import words_of
 from dlbench.analyze.verdict import score_name, seeds_phrase
@@ -28,29 +28,37 @@ def build(results: Results) -> Section | None:
     """A table for each grid, and a map of scores for its most telling pairs of settings."""
     blocks: list[Block] = []
     found = grids(results.arenas)
-    for grid in found:
+    for number, grid in enumerate(found, start=1):
         if len(found) > 1:
-            blocks.append(Heading(text=f"{grid.arena.title} · {grid.precision} on {grid.device}: {_settings(grid)}"))
-        blocks += [_finding(grid), _table(grid), *_maps(grid)]
+            blocks.append(Heading(text=_which(grid)))
+        blocks += [_finding(grid), _table(grid), *_maps(grid, number)]
     return Section(title="Hyperparameter effects", anchor="effects", blocks=tuple(blocks)) if blocks else None
 
 
-def _settings(grid: Grid) -> str:
-    return ", ".join(words_of(key) for key in grid.keys)
+def _which(grid: Grid) -> str:
+    """`lstm on ag_news (fp32, cpu): train lr, model hidden size`."""
+    settings = listed([words_of(key) for key in grid.keys])
+    return f"{listed(list(grid.models))} on {grid.arena.title} ({grid.precision}, {grid.device}): {settings}"
 
 
 def _finding(grid: Grid) -> Text:
-    """Which setting matters most, in a sentence."""
-    if grid.interplay is None:
-        return Text(text="Not every combination has a score, so what each setting explains cannot be told apart.")
-    parts = [f"{words_of(effect.key)} explains {share(effect.share or 0.0)}" for effect in grid.effects]
-    rest = f"; {share(grid.interplay)} is interplay and the noise of seeds" if len(parts) > 1 else ""
+    """Which setting matters most, in sentences."""
     best_values, best = max(grid.cells, key=lambda cell: cell[1] if _higher(grid) else -cell[1])
-    chosen = ", ".join(f"{words_of(key)} {value}" for key, value in zip(grid.keys, best_values, strict=True))
-    return Text(
-        text=f"Of the differences between the {len(grid.cells)} combinations, {'; '.join(parts)}{rest}. The best mean, "
-        f"{_score(grid, best)}, is that of {chosen}; it is the best of {len(grid.cells)} and therefore flattering."
-    )
+    chosen = ", ".join(f"{words_of(key)} {_word(value)}" for key, value in zip(grid.keys, best_values, strict=True))
+    count, n = len(grid.cells), f"n = {grid.seeds}"
+    parts = [
+        f"{words_of(effect.key)} explains {share(effect.share)}" for effect in grid.effects if effect.share is not None
+    ]
+    if not grid.whole:
+        first = f"{count} combinations have a score for every seed, others have not: shares of settings are not known."
+    elif not parts:
+        first = f"All {count} combinations have the same mean ({n})."
+    else:
+        rest = f"; {share(grid.interplay or 0.0)} is interplay and the noise of seeds" if len(parts) > 1 else ""
+        first = f"Of the differences between the means of {count} combinations ({n}), {'; '.join(parts)}{rest}."
+    last = f" The best mean, {_score(grid, best)}, is that of {chosen}; as the best of {count} it flatters."
+    left = f" Left out for want of seeds: {listed(list(grid.left_out))}." if grid.left_out else ""
+    return Text(text=f"{first}{last if parts or not grid.whole else ''}{left}")
 
 
 def _higher(grid: Grid) -> bool:
@@ -74,6 +82,7 @@ def _table(grid: Grid) -> Table:
             Column(name="Explains", format="fraction", tooltip="Share of the variance between combinations", digits=0),
             Column(name="Value"),
             Column(name=f"Mean {score_name(grid.arena)}", format=format, tooltip="Over all other settings and seeds"),
+            Column(name="Of", format="count", tooltip="Combinations that have the value, each with all seeds"),
             Column(name="Against the first", format="number", tooltip="Difference ± half a 95 % t interval"),
             Column(name="Verdict", tooltip="Paired over seeds, 5 % level after Holm's correction over this table"),
             Column(name="Seeds", format="count"),
@@ -86,39 +95,32 @@ def _table(grid: Grid) -> Table:
 
 
 def _row(grid: Grid, effect: Effect, value: ValueEffect) -> tuple[Cell, ...]:
-    paired, unit = value.paired, _unit(grid)
-    name = Cell(value=words_of(effect.key))
-    shared = Cell(value=effect.share)
-    text = Cell(value=value.value if isinstance(value.value, str | int | float) else canonical(value.value))
-    mean = Cell(value=value.mean)
-    if isinstance(text.value, float | int):
-        text = Cell(value=text.value, text=str(value.value))
+    plain = isinstance(value.value, str | int | float)
+    written = Cell(value=value.value if plain else canonical(value.value), text=_word(value.value))
+    front = (Cell(value=words_of(effect.key)), Cell(value=effect.share), written, Cell(value=value.mean))
+    return (*front, Cell(value=value.settings), *_against_the_first(grid, value, value is effect.values[0]))
+
+
+def _against_the_first(grid: Grid, value: ValueEffect, first: bool) -> tuple[Cell, ...]:
+    """Difference, verdict, seeds and note."""
+    paired, unit, nothing = value.paired, _unit(grid), Cell(value=None)
     if paired is None:
-        first = value is effect.values[0]
-        return (
-            name,
-            shared,
-            text,
-            mean,
-            Cell(value=None),
-            Cell(value="first" if first else None),
-            *[Cell(value=None)] * 2,
-        )
+        return nothing, Cell(value="first" if first else None), nothing, nothing
     sign = "+" if paired.difference > 0 else "−" if paired.difference < 0 else "±"
     margin = "" if paired.high is None else f" ± {difference(paired.high - paired.difference, format_of(unit))}"
     apart = Cell(value=paired.difference, text=f"{sign}{difference(paired.difference, format_of(unit))}{margin}")
     word = Cell(value=paired.word, tone=_TONES.get(paired.word, "normal"))
-    return (name, shared, text, mean, apart, word, Cell(value=paired.n), Cell(value=seeds_phrase(paired, unit)))
+    return apart, word, Cell(value=paired.n), Cell(value=seeds_phrase(paired, unit))
 
 
-def _maps(grid: Grid) -> list[Figure]:
+def _maps(grid: Grid, number: int) -> list[Figure]:
     """Mean score over each pair of settings, the others averaged out."""
     ranked = [effect.key for effect in grid.effects]
     pairs = list(combinations(ranked, 2))[:MOST_PAIRS]
-    return [_map(grid, *sorted(pair, key=grid.keys.index)) for pair in pairs]
+    return [_map(grid, number, *sorted(pair, key=grid.keys.index)) for pair in pairs]
 
 
-def _map(grid: Grid, down: str, across: str) -> Figure:
+def _map(grid: Grid, number: int, down: str, across: str) -> Figure:
     cells: dict[tuple[str, str], list[float]] = {}
     for values, mean in grid.cells:
         named = dict(zip(grid.keys, values, strict=True))
@@ -126,18 +128,15 @@ def _map(grid: Grid, down: str, across: str) -> Figure:
     rows: list[dict[str, Any]] = [
         {"down": y, "across": x, "score": fmean(found), "n": len(found)} for (y, x), found in cells.items()
     ]
-    name, what = score_name(grid.arena), f"{words_of(down)} and {words_of(across)}"
-    places = [_plain(word) for word in (down, across, grid.precision, grid.device)]
+    name, what = score_name(grid.arena), f"{listed(list(grid.models))} over {words_of(down)} and {words_of(across)}"
     best = max(rows, key=lambda row: row["score"] if _higher(grid) else -row["score"])
     return Figure(
-        name="_".join(["effects", *places, _plain(grid.arena.anchor), _plain(_settings(grid))[:20]]),
-        title=f"{name.capitalize()} over {what}",
-        alt=f"Map of {name} over {what} on {grid.arena.title}; the best cell is {best['down']}, {best['across']} with "
-        f"{_score(grid, best['score'])}.",
+        name=f"effects_{number}_{_plain(down)}_{_plain(across)}",
+        title=f"{name.capitalize()} of {what}",
+        alt=f"Map of {name} of {what} on {grid.arena.title}; the best cell is {best['down']}, {best['across']} "
+        f"with {_score(grid, best['score'])}.",
         caption="Mean over seeds" + (" and all other settings" if len(grid.keys) > 2 else "") + "; darker is higher.",
-        spec=_charts.chart(
-            rows, _layers(rows, words_of(down), words_of(across), format_of(_unit(grid))), legend="down"
-        ),
+        spec=_charts.chart(rows, _layers(rows, down, across, format_of(_unit(grid))), legend="down"),
         height_px=max(110, 44 * len({row["down"] for row in rows})),
     )
 

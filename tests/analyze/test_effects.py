@@ -66,3 +66,40 @@ def test_models_that_vary_alike_are_a_factor() -> None:
 def test_three_seeds_are_too_few_for_a_word() -> None:
     words = [value.paired.word for value in grid_of(seeds=3).effects[0].values if value.paired]
     assert words == ["too few seeds"] * 2
+
+
+def test_a_cell_that_lacks_a_seed_is_in_no_mean() -> None:
+    results = [
+        *quality("a lr=1", [0.8] * 5, varied={"train.lr": 1}),
+        *quality("a lr=2", [0.7] * 5, varied={"train.lr": 2}),
+        *quality("a lr=3", [0.95], varied={"train.lr": 3}),
+    ]
+    (grid,) = grids(Results(suite(), results).arenas)
+    assert grid.left_out == ("a lr=3",)
+    assert [value.value for value in grid.effects[0].values] == [1, 2]
+    assert grid.seeds == 5
+
+
+def test_equal_means_are_no_holes() -> None:
+    results = [one for lr in (1, 2) for one in quality(f"a lr={lr}", [0.8] * 5, varied={"train.lr": lr})]
+    (grid,) = grids(Results(suite(), results).arenas)
+    assert grid.whole
+    assert grid.effects[0].share is None
+
+
+def test_a_list_is_one_value_of_one_model() -> None:
+    results = [
+        one
+        for sizes in ([32, 64], [64, 128])
+        for one in quality(f"cnn c={sizes} d=1", [0.8 + sizes[0] / 1000] * 5, varied={"model.c": sizes, "model.d": 1})
+    ]
+    (grid,) = grids(Results(suite(), results).arenas)
+    assert (grid.keys, grid.models) == (("model.c",), ("cnn",))
+    assert grid.effects[0].share == pytest.approx(1)
+
+
+def test_a_score_without_a_direction_has_no_effects() -> None:
+    results = [
+        one for lr in (1, 2) for one in quality(f"a lr={lr}", [0.8] * 5, better="neither", varied={"train.lr": lr})
+    ]
+    assert grids(Results(suite(), results).arenas) == ()

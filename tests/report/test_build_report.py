@@ -123,3 +123,41 @@ def test_the_suite_lies_beside_its_report(tmp_path: Path) -> None:
     build_report(Results(suite(), quality("a", [0.9]), written="schema: 1\nname: synthetic\n"), tmp_path)
     assert (tmp_path / "suite.yaml").read_text() == "schema: 1\nname: synthetic\n"
     assert "```yaml\nschema: 1\nname: synthetic\n```" in (tmp_path / "report.md").read_text()
+
+
+def test_two_grids_over_the_same_settings_have_maps_of_their_own(tmp_path: Path) -> None:
+    settings = [(size, width) for size in (32, 64) for width in (8, 16)]
+    results = []
+    for size, width in settings:
+        own = {"model.hidden_size": size, "model.embedding_size": width}
+        label = f"hidden_size={size} embedding_size={width}"
+        results += quality(f"lstm {label}", [0.8, 0.801], varied=own)
+        results += quality(f"gru {label} dropout=0", [0.7, 0.701], varied={**own, "model.dropout": 0})
+    build_report(Results(suite(), results), tmp_path)
+    maps = sorted(path.name for path in (tmp_path / "figures").glob("effects_*.svg"))
+    assert len(maps) == 2
+    told = [re.findall(r">(\d\d\.\d%)<", (tmp_path / "figures" / name).read_text()) for name in maps]
+    assert [{cell[:2] for cell in cells} for cells in told] == [{"80"}, {"70"}]
+
+
+def test_figures_of_one_name_do_not_replace_one_another(tmp_path: Path) -> None:
+    plugin = tmp_path / "twice.py"
+    plugin.write_text(
+        """\"\"\"The same name twice.\"\"\"
+from dlbench.schema.blocks import Figure, Section
+from dlbench.sections import _charts
+
+POSITION = 5
+
+def figure(word):
+    layer = {"mark": {"type": "text"}, "encoding": {"text": {"field": "model"}}}
+    return Figure(name="same", title=word, alt=word, caption="", spec=_charts.chart([{"model": word}], [layer]))
+
+def build(results):
+    return Section(title="Twice", anchor="twice", blocks=(figure("one"), figure("two")))
+"""
+    )
+    build_report(Results(suite(plugins={"sections": [str(plugin)]}), quality("a", [0.9])), tmp_path / "report")
+    figures = tmp_path / "report" / "figures"
+    assert ">one<" in (figures / "same.svg").read_text()
+    assert ">two<" in (figures / "same_2.svg").read_text()

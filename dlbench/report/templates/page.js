@@ -99,6 +99,7 @@
 
   // A chart's rows as a table, for who would rather read them.
   const MOST_ROWS = 500;
+  const shown = (value) => typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
   const tabulated = (rows) => {
     const fields = [...new Set(rows.slice(0, MOST_ROWS).flatMap(Object.keys))].filter((key) => !PLACES.has(key));
     const table = document.createElement("table");
@@ -110,7 +111,7 @@
     line(table.createTHead().insertRow(), fields, "th");
     const body = table.createTBody();
     for (const row of rows.slice(0, MOST_ROWS))
-      line(body.insertRow(), fields.map((field) => typeof row[field] === "number" ? Number(row[field].toPrecision(6)) : row[field]), "td");
+      line(body.insertRow(), fields.map((field) => shown(row[field])), "td");
     return table;
   };
   const PLACES = new Set(["dx", "dy", "align"]);
