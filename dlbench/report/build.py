@@ -9,7 +9,7 @@ from dlbench.analyze.table import job_rows
 from dlbench.catalog import Catalog
 from dlbench.jobdir import write_whole
 from dlbench.report import figures, html, latex, markdown, pictures, spreadsheet
-from dlbench.report.drawing import Drawing, draw
+from dlbench.report.drawing import Artists, Drawing
 from dlbench.report.page import Page
 from dlbench.report.plain import plain
 from dlbench.schema.blocks import Block, Figure, Pictures, Section
@@ -31,8 +31,9 @@ def build_report(results: Results, out: Path, catalog: Catalog | None = None) ->
     Returns:
         The path of `index.html`.
     """
-    page = compose(results, catalog or Catalog(results.suite.plugins))
-    drawn = draw({figure.name: figures.static(figure) for figure in page.figures})
+    with Artists() as artists:
+        page = compose(results, catalog or Catalog(results.suite.plugins))
+        drawn = artists.draw({figure.name: figures.static(figure) for figure in page.figures})
     jobs = job_rows(results)
     out.mkdir(parents=True, exist_ok=True)
     _fill(out / "figures", _figure_files(page, drawn))

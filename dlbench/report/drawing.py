@@ -1,7 +1,7 @@
-"""Vega-Lite specs → SVG, PNG and PDF; many of them in a process for each core, for drawing lets nothing run beside it.
+"""Vega-Lite specs → SVG, PNG and PDF, in a process for each core, for drawing lets nothing run beside it.
 
-A process of its own runs this file alone, so it imports nothing of dlbench: it reads specs as JSON from stdin, and
-writes a line of JSON for each picture.
+A process of its own runs this file alone, so it imports nothing of dlbench: it warms up, reads specs as JSON from
+stdin, and writes a line of JSON for each picture.
 """
 
 import base64
@@ -17,9 +17,7 @@ import vl_convert
 
 Spec = Mapping[str, Any]
 
-FEW = 8
-"""So many figures are drawn in the time in which another process starts."""
-MOST_PROCESSES = 8
+MOST_PROCESSES = 4
 """Each takes 0.2 GB."""
 
 
@@ -31,20 +29,42 @@ class Drawing(NamedTuple):
     pdf: bytes
 
 
-def draw(specs: Mapping[str, Spec]) -> dict[str, Drawing]:
-    """All figures, by name, in the order given; the data in a spec cannot ask for anything from outside.
+class Artists:
+    """Processes that draw; started early, they are warm when there is something to draw.
 
-    Raises:
-        ValueError: a spec cannot be drawn.
+    On a single core there are none, and the caller's own process draws.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = min(cores, MOST_PROCESSES, len(specs) // FEW)
-    if processes < 2:
-        return {name: _drawn(spec) for name, spec in specs.items()}
-    with ThreadPoolExecutor(processes) as waiting:
-        shares = waiting.map(_elsewhere, _shares(specs, processes))
-        found = {name: drawing for share in shares for name, drawing in share.items()}
-    return {name: found[name] for name in specs}
+
+    def __init__(self) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        command = [sys.executable, "-P", __file__]  # -P: this folder has modules of the same names as Python's own
+        self._children = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(min(cores, MOST_PROCESSES) if cores > 1 else 0)
+        ]
+
+    def __enter__(self) -> "Artists":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for child in self._children:
+            child.kill()
+            child.communicate()
+
+    def draw(self, specs: Mapping[str, Spec]) -> dict[str, Drawing]:
+        """All figures, by name, in the order given; the data in a spec cannot ask for anything from outside.
+
+        Called once.
+
+        Raises:
+            ValueError: a spec cannot be drawn.
+        """
+        if not self._children or not specs:
+            return {name: _drawn(spec) for name, spec in specs.items()}
+        with ThreadPoolExecutor(len(self._children)) as waiting:
+            shares = waiting.map(_drawn_by, self._children, _shares(specs, len(self._children)))
+            found = {name: drawing for share in shares for name, drawing in share.items()}
+        return {name: found[name] for name in specs}
 
 
 def newest() -> str:
@@ -71,14 +91,13 @@ def _shares(specs: Mapping[str, Spec], count: int) -> list[dict[str, Spec]]:
     return shares
 
 
-def _elsewhere(specs: Mapping[str, Spec]) -> dict[str, Drawing]:
-    """The figures, drawn by a process of their own."""
-    command = [sys.executable, "-P", __file__]  # -P: this folder has modules of the same names as Python's own
-    done = subprocess.run(command, input=json.dumps(specs).encode(), capture_output=True)
-    if done.returncode:
-        raise ValueError(f"figures cannot be drawn: {done.stderr.decode(errors='replace').strip()[-2000:]}")
+def _drawn_by(child: "subprocess.Popen[bytes]", specs: Mapping[str, Spec]) -> dict[str, Drawing]:
+    """The figures, drawn by a process of its own, which then ends."""
+    out, err = child.communicate(json.dumps(specs).encode())
+    if child.returncode:
+        raise ValueError(f"figures cannot be drawn: {err.decode(errors='replace').strip()[-2000:]}")
     found: dict[str, Drawing] = {}
-    for line in done.stdout.splitlines():
+    for line in out.splitlines():
         name, svg, png, pdf = json.loads(line)
         found[name] = Drawing(svg, base64.b64decode(png), base64.b64decode(pdf))
     return found
@@ -92,4 +111,5 @@ def _main(specs: Mapping[str, Spec]) -> None:
 
 
 if __name__ == "__main__":
+    _drawn({"data": {"values": []}, "mark": "point"})  # the first picture takes half a second more than others
     _main(json.load(sys.stdin))

@@ -1,11 +1,12 @@
 """Figures drawn in processes of their own are those that one process draws."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from dlbench.report import drawing
-from dlbench.report.drawing import FEW, draw
+from dlbench.report.drawing import Artists, Drawing, Spec
 
 
 def spec(number: int) -> dict[str, Any]:
@@ -16,8 +17,14 @@ def spec(number: int) -> dict[str, Any]:
     return {"data": {"values": rows}, "mark": "line", "encoding": encoding, "width": 100, "height": 50}
 
 
+def draw(specs: Mapping[str, Spec]) -> dict[str, Drawing]:
+    """All of them, by as many processes as there are cores."""
+    with Artists() as artists:
+        return artists.draw(specs)
+
+
 def test_many_figures_come_from_several_processes_and_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    specs = {f"figure{number}": spec(number) for number in range(2 * FEW)}
+    specs = {f"figure{number}": spec(number) for number in range(6)}
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
     several = draw(specs)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
@@ -35,7 +42,15 @@ def test_shares_hold_every_figure_once_and_are_of_like_length() -> None:
     assert not any({"figure0", "figure4"} <= set(share) for share in shares)
 
 
-@pytest.mark.parametrize("count", [1, 2 * FEW])
+def test_processes_that_draw_end_when_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
+    with Artists() as artists:
+        children = list(artists._children)
+    assert len(children) == 2
+    assert all(child.returncode is not None for child in children)
+
+
+@pytest.mark.parametrize("count", [1, 6])
 def test_a_figure_that_cannot_be_drawn_is_an_error(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
     specs = {f"figure{number}": spec(number) for number in range(count)}
