@@ -8,6 +8,7 @@ from dlbench.analyze.glance import comparisons, leaderboard
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 from dlbench.analyze.verdict import headline, verdicts
+from dlbench.schema.metric import Better
 
 AT_LARGEST = ("train_throughput", "infer_throughput", "train_peak_memory_bytes", "infer_peak_memory_bytes")
 """Cost metrics that are shown at the largest batch size that was measured."""
@@ -22,9 +23,16 @@ def account(results: Results) -> dict[str, Any]:
         "caveats": tuple(dict.fromkeys(caveat for verdict in verdicts(results) for caveat in verdict.caveats)),
         "leaderboards": tuple(leaderboard(results, arena, memory=True) for arena in results.arenas),
         "comparisons": comparisons(results),
-        "scores": {arena.score.name: arena.score.better for arena in results.arenas if arena.score is not None},
+        "scores": _scores(results),
         "metrics": aggregates(results),
     }
+
+
+def _scores(results: Results) -> dict[str, Better]:
+    """The tasks' own; where no contender has one yet, those that its studies go for on validation."""
+    own = {arena.score.name: arena.score.better for arena in results.arenas if arena.score is not None}
+    goals = [goal for study in results.studies for goal in study.head.objectives if goal.metric.startswith("val_")]
+    return own or {f"test_{goal.metric.removeprefix('val_')}": goal.better for goal in goals}
 
 
 def aggregates(results: Results) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from studies import recipe_results, recipe_study, searched, two_objectives
 from synthetic import costs, quality, suite
 
 from dlbench.analyze.aggregates import account, aggregates
@@ -59,3 +60,12 @@ def test_costs_are_told_once_each_with_their_batch_size() -> None:
     low, high = stats.t.interval(0.95, 4, loc=0.906, scale=stats.sem(np.array(FIVE, dtype=float)))
     assert values["gru/test_accuracy_margin"] == pytest.approx((high - low) / 2)
     assert values["gru/test_accuracy_n"] == 5
+
+
+def test_before_a_search_has_trained_a_winner_its_goal_is_the_score() -> None:
+    """As with `winners: 0`, where there never is one; a cost that is a goal too is no score."""
+    study = recipe_study(12)
+    assert account(Results(suite(), searched(study), [study]))["scores"] == {"test_accuracy": "higher"}
+    assert account(Results(suite(), [], two_objectives(1)))["scores"] == {"test_accuracy": "higher"}
+    assert account(recipe_results())["scores"] == {"test_accuracy": "higher"}
+    assert account(Results(suite(), []))["scores"] == {}

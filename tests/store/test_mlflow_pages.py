@@ -284,3 +284,18 @@ def test_small_mistakes_are_attached_and_large_ones_are_not(store: Store, uri: s
     for name, files in (("lstm · seed 0", {"record.json", "mistakes.json"}), ("gru · seed 0", {"record.json"})):
         run = _run(uri, "train", name)
         assert {file.path for file in _client(uri).list_artifacts(run.info.run_id)} == files
+
+
+def test_what_is_no_number_in_a_curve_is_missing_and_the_rest_is_shown(store: Store, uri: str) -> None:
+    made = end(store, LINES[0])
+    torn = "step,elapsed_s,val_accuracy,val_loss\n10,1,0.8,0.7\n20,?,0.9,abc\n?,3,0.1,0.1\n40,4,0.85,0.5\n50,5,0."
+    (store.jobdir(*made).artifacts / "curve.csv").write_text(torn)
+    invocation(store, [made])
+    assert sync(store.root, uri).error is None
+    run = _run(uri, "train")
+    shown = {
+        name: [(point.step, point.value) for point in _client(uri).get_metric_history(run.info.run_id, f"curve/{name}")]
+        for name in ("val_accuracy", "val_loss")
+    }
+    assert shown == {"val_accuracy": [(10, 0.8), (20, 0.9), (40, 0.85)], "val_loss": [(10, 0.7), (40, 0.5)]}
+    assert (run.data.metrics["val_loss_best"], run.data.metrics["val_accuracy_final"]) == (0.5, 0.85)

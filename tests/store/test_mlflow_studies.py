@@ -1,5 +1,6 @@
 """What a person finds in MLflow of a search: studies below the invocation, candidates below their study."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,11 @@ import pytest
 from mlflow_store import STARTED, end, entry, invocation, store_with
 from study_store import BEGAN_S, Hand
 
+from dlbench.analyze.aggregates import account
+from dlbench.analyze.results import Results
+from dlbench.schema.record import Result
 from dlbench.schema.search import Constraint, Objective, SearchBudget
+from dlbench.schema.study import Study
 from dlbench.store import studies
 from dlbench.store.folder import Store
 from dlbench.store.mirror import Mirror
@@ -101,6 +106,23 @@ def test_a_study_stands_below_its_invocation_and_candidates_below_the_study(stor
     assert pending_count(store, uri) == 7
     assert sync(store.root, uri) == SyncReport()
     assert len(_runs(uri)) == 7
+
+
+def test_candidates_have_a_saved_view_before_there_is_a_winner(store: Store, uri: str) -> None:
+    hand = Hand(store)
+    made = [hand.run(0.7), hand.run(0.9)]
+    entries = store.entries("s")
+    results = Results(
+        store.suite("s"),
+        [Result(entry=one, record=store.record(one.job.id)) for one in entries],
+        [Study(head=hand.head, trials=())],
+    )
+    invocation(store, made, **account(results))
+    assert sync(store.root, uri).error is None
+    tags = _client(uri).get_experiment_by_name("s").tags
+    state = json.loads(json.loads(tags["mlflow.sharedViewState.dlbench-candidates"])["state"])
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`val_accuracy`", False)
+    assert "mlflow.sharedViewState.dlbench-scores" not in tags
 
 
 def test_a_study_that_goes_on_updates_its_run(store: Store, uri: str) -> None:
