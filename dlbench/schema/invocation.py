@@ -31,7 +31,8 @@ class Invocation(Value):
         caveats: what limits the verdict, a sentence each.
         leaderboards: the contenders at a glance, a sheet for each task on a dataset.
         comparisons: the declared comparisons of scores; None where nothing is compared.
-        scores: the tasks' own scores (of a search without a winner: its goal) and which way is better, `{"test_accuracy": "higher"}`.
+        scores: the tasks' own scores and which way is better, `{"test_accuracy": "higher"}`; of a search that has no
+            winner yet, those that it goes for.
         metrics: aggregates over seeds, `{"lstm/test_accuracy_mean": 0.91}`.
     """
 
