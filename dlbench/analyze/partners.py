@@ -1,20 +1,24 @@
 """What of A is compared with what of B: arenas and contenders matched by content; what finds no partner is listed.
 
 Between two suites a contender meets itself: the same label, precision and device, on the same task and data. Within
-one suite two contenders meet in every arena that has both. Knows nothing of statistics.
+one suite two contenders meet in every arena that has both. A pair is made only of what its key names on either side
+alone: of several that could be meant none is guessed. Knows nothing of statistics.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dlbench.analyze.contenders import Arena, Contender, canonical
+from dlbench.analyze.contenders import OWN_AXES, Arena, Contender, canonical
 from dlbench.analyze.results import Results
 from dlbench.analyze.varied import entry_of
 from dlbench.schema.job import Entry
 from dlbench.schema.metric import Metric
 
 Side = Literal["A", "B", "neither"]
+_TURNS: tuple[tuple[Side, Side], ...] = (("A", "B"), ("B", "A"))
+"""Each side, and the one across."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +88,12 @@ def across(a: Results, b: Results, *, suffix: str = "") -> Partners:
         title, score = ours.title + suffix, ours.score or theirs.score
         if ours.score and theirs.score and ours.score.name != theirs.score.name:
             alone.append(Alone("B", f"{theirs.score.name} on {title}", f"A is scored by {ours.score.name}"))
-        left = {_contender_key(contender): contender for contender in theirs.contenders}
-        for contender in ours.contenders:
-            other = left.pop(_contender_key(contender), None)
-            if other is None:
-                alone.append(Alone("A", f"{contender.name} on {title}", "B has no such contender"))
-            else:
-                matches.append(Match(title, contender.name, score, contender, other, floors))
-        alone += [Alone("B", f"{other.name} on {title}", "A has no such contender") for other in left.values()]
+        met = _met(ours.contenders, theirs.contenders, _ACROSS)
+        matches += [Match(title, a.name, score, a, b, floors) for a, b in met.items()]
+        sides: dict[Side, Sequence[Contender]] = {"A": ours.contenders, "B": theirs.contenders}
+        for side, there in _TURNS:
+            left = [one for one in sides[side] if one not in {*met, *met.values()}]
+            alone += [Alone(side, f"{one.name} on {title}", _why_lonely(one, sides[there], there)) for one in left]
     return Partners(tuple(matches), (*alone, *(Alone(one.side, one.what + suffix, one.why) for one in lonely)))
 
 
@@ -101,13 +103,22 @@ def within(results: Results, one: str, other: str) -> Partners:
     alone: list[Alone] = []
     for arena in results.arenas:
         ours, theirs = named(arena.contenders, one), named(arena.contenders, other)
-        pairs, left, right = _contender_pairs(ours, theirs)
-        for a, b in pairs:
+        both = [contender for contender in ours if contender in theirs]
+        alone += [Alone("neither", f"{c.name} on {arena.title}", f"both {one!r} and {other!r} mean it") for c in both]
+        words: dict[Side, str] = {"A": one, "B": other}
+        sides: dict[Side, list[Contender]] = {
+            "A": [contender for contender in ours if contender not in both],
+            "B": [contender for contender in theirs if contender not in both],
+        }
+        met = _met(sides["A"], sides["B"], _WITHIN)
+        for a, b in met.items():
             drifted = any(drift.separates(a, b) for drift in results.drifts)
             name = f"{a.name} → {b.name}"
             matches.append(Match(arena.title, name, arena.score, a, b, results.noise_floors, True, drifted))
-        alone += [Alone("A", f"{a.name} on {arena.title}", f"there is no {other!r} to match") for a in left]
-        alone += [Alone("B", f"{b.name} on {arena.title}", f"there is no {one!r} to match") for b in right]
+        for side, there in _TURNS:
+            left = [contender for contender in sides[side] if contender not in {*met, *met.values()}]
+            whys = [_why_unmet(contender, sides[there], words[side], words[there]) for contender in left]
+            alone += [Alone(side, f"{c.name} on {arena.title}", why) for c, why in zip(left, whys, strict=True)]
     return Partners(tuple(matches), tuple(alone))
 
 
@@ -129,24 +140,58 @@ def larger(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, fl
     return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in {**one, **other}}
 
 
-def _contender_key(contender: Contender) -> tuple[str, str, str]:
-    return contender.label, contender.precision, contender.device.partition(":")[0]
+Key = Callable[[Contender], tuple[str, ...]]
 
 
-def _contender_pairs(
-    ours: Sequence[Contender], theirs: Sequence[Contender]
-) -> tuple[list[tuple[Contender, Contender]], list[Contender], list[Contender]]:
-    """One with one; of several, those at the same precision, device and whatever else varies."""
-    if len(ours) == len(theirs) == 1:
-        return [(ours[0], theirs[0])], [], []
-    right = {_setting(contender): contender for contender in theirs}
-    pairs = [(a, right.pop(_setting(a))) for a in ours if _setting(a) in right]
-    met = {a for a, _ in pairs}
-    return pairs, [a for a in ours if a not in met], list(right.values())
+def _met(ours: Sequence[Contender], theirs: Sequence[Contender], keys: Sequence[Key]) -> dict[Contender, Contender]:
+    """One of ours → the one of theirs with the same key, where each is the only one on its side that has it.
+
+    Args:
+        keys: from the most exact on; what has met by one is left alone by the next.
+    """
+    found: dict[Contender, Contender] = {}
+    for key in keys:
+        left, right = _only(ours, key), _only(theirs, key)
+        for name, a in left.items():
+            if name in right and a not in found and right[name] not in found.values():
+                found[a] = right[name]
+    return {a: found[a] for a in ours if a in found}
+
+
+def _only(contenders: Sequence[Contender], key: Key) -> dict[tuple[str, ...], Contender]:
+    """By key, those whose key no other has."""
+    times = Counter(map(key, contenders))
+    return {key(contender): contender for contender in contenders if times[key(contender)] == 1}
 
 
 def _setting(contender: Contender) -> tuple[str, str, str]:
-    return contender.precision, contender.device, canonical(entry_of(contender).varied)
+    varied = {key: value for key, value in entry_of(contender).varied.items() if not key.startswith(OWN_AXES)}
+    return contender.precision, contender.device, canonical(varied)
+
+
+def _named_alike(contender: Contender) -> tuple[str, str, str]:
+    return contender.label, contender.precision, contender.device.partition(":")[0]
+
+
+_ACROSS: tuple[Key, ...] = (lambda contender: (contender.label, *_setting(contender)), _named_alike)
+"""A contender and itself in another run: with all that varies; or, where one has its name, by that alone."""
+_WITHIN: tuple[Key, ...] = (_setting, lambda _: ())
+"""Two models of a run: at the same precision, device and whatever else varies; or the only ones that are meant."""
+
+
+def _why_lonely(contender: Contender, others: Sequence[Contender], there: Side) -> str:
+    if any(_named_alike(other) == _named_alike(contender) for other in others):
+        return f"several have its name, and none in {there} its settings"
+    return f"{there} has no such contender"
+
+
+def _why_unmet(contender: Contender, others: Sequence[Contender], word: str, other: str) -> str:
+    if not others:
+        return f"there is no {other!r} to match"
+    partners = sum(_setting(one) == _setting(contender) for one in others)
+    if not partners:
+        return f"there is no {other!r} with the same settings"
+    return f"several have the same settings: name one of them instead of {other if partners > 1 else word!r}"
 
 
 def _entry(arena: Arena) -> Entry:

@@ -306,6 +306,84 @@ def test_two_contenders_of_a_suite_are_paired_by_what_varies() -> None:
     assert (lonely.matches, [one.side for one in lonely.alone]) == ((), ["A", "A"])
 
 
+def presets(*models: str) -> Results:
+    """Two sizes of each model, which no varied key tells apart."""
+    return side(
+        *(quality(f"{model} {size}", SCORES, params={"h": size}) for model in models for size in ("small", "large"))
+    )
+
+
+def reasons(partners: Partners) -> dict[str, str]:
+    return {f"{one.side}: {one.what}": one.why for one in partners.alone}
+
+
+def test_several_of_the_same_settings_are_not_paired() -> None:
+    """Which lstm belongs to which gru nothing but their labels says: none is guessed and none is dropped."""
+    partners = within(presets("lstm", "gru"), "lstm", "gru")
+    assert partners.matches == ()
+    assert reasons(partners) == {
+        **{
+            f"A: lstm {size} on ag_news": "several have the same settings: name one of them instead of 'gru'"
+            for size in ("small", "large")
+        },
+        **{
+            f"B: gru {size} on ag_news": "several have the same settings: name one of them instead of 'lstm'"
+            for size in ("small", "large")
+        },
+    }
+    (match,) = within(presets("lstm", "gru"), "lstm small", "gru large").matches
+    assert match.name == "lstm small → gru large"
+    (lonely,) = (one for one in within(presets("lstm", "gru"), "lstm small", "gru").alone if one.side == "A")
+    assert lonely.why == "several have the same settings: name one of them instead of 'gru'"
+
+
+def test_nobody_is_compared_with_itself() -> None:
+    for words in (("gru large", "gru"), ("gru", "gru large")):
+        partners = within(presets("gru"), *words)
+        assert partners.matches == ()
+        assert reasons(partners)["neither: gru large on ag_news"] == f"both {words[0]!r} and {words[1]!r} mean it"
+        assert {one.what for one in partners.alone} == {"gru large on ag_news", "gru small on ag_news"}
+
+
+def test_a_partner_of_other_settings_is_not_said_to_be_missing() -> None:
+    results = side(
+        *(quality("lstm", SCORES, precision=precision) for precision in ("fp32", "bf16")),
+        quality("gru", SCORES, precision="fp32"),
+    )
+    partners = within(results, "lstm", "gru")
+    assert [match.name for match in partners.matches] == ["lstm · fp32 → gru · fp32"]
+    assert reasons(partners) == {"A: lstm · bf16 on ag_news": "there is no 'gru' with the same settings"}
+    assert reasons(within(results, "gru", "rnn")) == {"A: gru · fp32 on ag_news": "there is no 'rnn' to match"}
+
+
+def test_contenders_of_one_label_are_told_apart_by_what_varies() -> None:
+    def rates(*values: int) -> Results:
+        return side(*(quality("lstm", SCORES, varied={"train.lr": lr}, train={"lr": lr}) for lr in values))
+
+    partners = across(rates(1, 2), rates(2, 1))
+    assert [match.name for match in partners.matches] == ["lstm · lr 1", "lstm · lr 2"]
+    assert all(changes(match) == () for match in partners.matches)
+    partners = across(rates(1, 2), rates(1, 3))
+    assert [match.name for match in partners.matches] == ["lstm · lr 1"]
+    assert reasons(partners) == {
+        "A: lstm · lr 2 on ag_news": "several have its name, and none in B its settings",
+        "B: lstm · lr 3 on ag_news": "several have its name, and none in A its settings",
+    }
+    partners = across(rates(1, 2), rates(3))
+    assert partners.matches == ()
+    assert reasons(partners)["B: lstm on ag_news"] == "several have its name, and none in A its settings"
+    assert len(across(rates(1), rates(3)).matches) == 1
+
+
+def test_devices_of_one_kind_are_not_mixed_up() -> None:
+    two = side(*(quality("lstm", SCORES, device=f"cuda:{n}") for n in range(2)))
+    assert [match.a.device for match in across(two, two).matches] == ["cuda:0", "cuda:1"]
+    (match,) = across(
+        side(quality("lstm", SCORES, device="cuda:0")), side(quality("lstm", SCORES, device="cuda:1"))
+    ).matches
+    assert (match.a.device, match.b.device) == ("cuda:0", "cuda:1")
+
+
 def test_contenders_that_share_cost_jobs_get_one_row() -> None:
     """The learning rate changes no cost."""
     trained = [quality(f"lstm lr={lr}", SCORES, train={"lr": lr}, varied={"train.lr": lr}) for lr in (0.1, 0.2)]
