@@ -7,17 +7,19 @@ the lowest to the highest of them, likewise widened. What needs another band sta
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
+from dlbench.catalog import did_you_mean
 from dlbench.errors import UsageError
 from dlbench.schema.base import Json, Value
 from dlbench.schema.job import Job
+from dlbench.schema.metric import usual_unit
 
 STANDARD_ERRORS = 1.96
 """Of a published accuracy, to each side: 95 % of runs on as many other test examples."""
@@ -37,7 +39,7 @@ class Count(Value):
     params: dict[str, Json] = {}
     label: str
     metric: Literal["parameters", "trainable_parameters"] = "parameters"
-    figure: int
+    figure: int = Field(gt=0, strict=True)
     source: str
     convention: str
 
@@ -48,9 +50,10 @@ class Score(Value):
     Attributes:
         dataset_params: those that must be as given; likewise `params` of the model and `train`.
         absent: parameters of the model that must be null.
+        unit: of the metric; default: what the vocabulary has under its name.
         published: the figures, in the unit of the metric; empty where there is only a claim.
         claim: what is said in words where there is no figure.
-        test_size: test examples of the published figure, from which the band follows.
+        test_size: test examples of the published figure, from which the band of a fraction follows.
         band: the band where it does not follow from the test size.
         why: where that band comes from.
         convention: what was published for what, and how ours differs.
@@ -67,25 +70,46 @@ class Score(Value):
     train: dict[str, Json] = {}
     precision: str = "fp32"
     metric: str = "test_accuracy"
-    published: tuple[float, ...] = ()
+    unit: str = "fraction"
+    published: tuple[FiniteFloat, ...] = ()
     claim: str = ""
     test_size: int | None = Field(None, gt=0)
-    band: tuple[float, float] | None = None
+    band: tuple[FiniteFloat, FiniteFloat] | None = None
     why: str = ""
     source: str
     convention: str
     how: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_the_usual_unit(cls, entry: Json) -> Json:
+        return {"unit": usual_unit(str(entry.get("metric", "test_accuracy"))), **entry}
+
     @model_validator(mode="after")
     def _has_a_band(self) -> "Score":
+        if not self.metric.startswith("test_"):
+            raise ValueError(f"metric: {self.metric!r} is not of the test split. Was 'test_{self.metric}' meant?")
         if not self.published and not self.claim:
-            raise ValueError(f"{self.label}: needs a published figure or a claim")
+            raise ValueError("needs a published figure (published) or a claim")
         if (self.band is None) == (self.test_size is None):
-            raise ValueError(f"{self.label}: needs either a band or the test size that it follows from")
+            raise ValueError("needs either a band or the test size (test_size) that it follows from")
         if self.band is None and not self.published:
-            raise ValueError(f"{self.label}: a band cannot follow from a test size without a figure")
-        if self.band is not None and (not self.why or self.band[0] > self.band[1]):
-            raise ValueError(f"{self.label}: a band needs its reason (why), and its lower end first")
+            raise ValueError("test_size: a band cannot follow from it without a figure (published)")
+        if self.test_size is not None and self.unit != "fraction":
+            raise ValueError("test_size: chance gives a band to a fraction alone: write the band and its reason (why)")
+        if self.band is not None and not self.why:
+            raise ValueError("band: needs its reason (why)")
+        if self.band is not None and self.band[0] > self.band[1]:
+            raise ValueError(f"band: its lower end comes first. Was [{self.band[1]:g}, {self.band[0]:g}] meant?")
+        return self
+
+    @model_validator(mode="after")
+    def _fractions_are_fractions(self) -> "Score":
+        for key, values in (("published", self.published), ("band", self.band or ())):
+            for value in values if self.unit == "fraction" else ():
+                if not 0 <= value <= 1:
+                    meant = f"Was {value / 100:g} meant?" if 1 < value <= 100 else 'Say `unit = "…"` if it is none.'
+                    raise ValueError(f"{key}: {value:g} is no fraction (0 to 1). {meant}")
         return self
 
     @property
@@ -153,33 +177,86 @@ def read(path: Path) -> Published:
     `Score`.
 
     Raises:
-        UsageError: it cannot be read, or is not such a file.
+        UsageError: it cannot be read, or is not such a file; a line for each thing that is wrong.
     """
     try:
-        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        counts = [count for entry in file.counts for count in _counts(entry)]
+        file = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}".removeprefix(": ") for e in error.errors())
-        raise UsageError(f"{path}: not a file of published figures: {wrong}") from error
     except ValueError as error:  # of TOML, of UTF-8
         raise UsageError(f"{path}: not TOML: {error}") from error
-    return Published(tuple(counts), file.scores)
+    problems = [f"there is no table [[{name}]].{did_you_mean(name, TABLES)}" for name in file if name not in TABLES]
+    counts = [one for spot, entry in _entries(file, "counts", problems) for one in _counts(spot, entry, problems)]
+    scores = [one for spot, entry in _entries(file, "scores", problems) for one in _made(Score, spot, entry, problems)]
+    if not (counts or scores or problems):
+        problems.append(
+            "holds no figure: it needs a [[counts]] (a number of parameters) or a [[scores]] (a test score)"
+        )
+    if problems:
+        raise UsageError("\n".join(f"{path}: {problem}" for problem in dict.fromkeys(problems)))
+    return Published(tuple(counts), tuple(scores))
 
 
-class _File(Value):
-    counts: tuple[dict[str, Json], ...] = ()
-    scores: tuple[Score, ...] = ()
+TABLES = ("counts", "scores")
+_Figure = TypeVar("_Figure", Count, Score)
 
 
-def _counts(entry: dict[str, Json]) -> list[Count]:
+def _entries(file: Mapping[str, Json], table: str, problems: list[str]) -> Iterator[tuple[str, dict[str, Json]]]:
+    """Every entry of a table with the words that say where it stands: `[[scores]] 2 (lenet5 on mnist)`."""
+    entries = file.get(table, [])
+    for number, entry in enumerate(entries if isinstance(entries, list) else [entries], start=1):
+        if isinstance(entry, dict):
+            name = entry.get("label", entry.get("model"))
+            yield f"[[{table}]] {number}" + (f" ({name})" if name else ""), entry
+        else:
+            problems.append(f"{table}: must be tables, each below a line [[{table}]], not {entry!r}")
+
+
+def _counts(spot: str, entry: dict[str, Json], problems: list[str]) -> list[Count]:
     """The counts of one entry, one for each preset."""
     rest = {key: value for key, value in entry.items() if key not in ("parameters", "presets")}
-    figures = dict(entry.get("presets", {}))
+    presets = entry.get("presets", {})
+    if not isinstance(presets, dict):
+        wanted = "must be a table, preset → number (`{ vgg11 = 132_863_336 }`)"
+        problems.append(f"{spot}: presets: {wanted}, not {presets!r}")
+        return []
+    figures = {f"presets.{preset}": (preset, figure) for preset, figure in presets.items()}
     if "parameters" in entry:
-        figures[None] = entry["parameters"]
-    return [
-        Count.model_validate({"preset": preset, "label": preset or entry.get("model"), **rest, "figure": figure})
-        for preset, figure in figures.items()
-    ]
+        figures["parameters"] = (None, entry["parameters"])
+    if not figures:
+        problems.append(f"{spot}: needs `parameters`, or `presets` with a number for each")
+    found = []
+    for key, (preset, figure) in figures.items():
+        label = preset or entry.get("model", "?")
+        count = {"preset": preset, "label": label, **rest, "figure": figure}
+        found += _made(Count, spot, count, problems, figure=key)
+    return found
+
+
+def _made(
+    kind: type[_Figure], spot: str, entry: dict[str, Json], problems: list[str], figure: str = "figure"
+) -> list[_Figure]:
+    """The value of an entry; none, and a problem for each thing that is wrong.
+
+    Args:
+        figure: what the file calls the key `figure`.
+    """
+    try:
+        return [kind.model_validate(entry)]
+    except ValidationError as error:
+        for each in error.errors():
+            where = ".".join(map(str, each["loc"])).replace("figure", figure)
+            problems.append(f"{spot}: {_in_words(where, each['type'], each['msg'], each['input'], kind)}")
+        return []
+
+
+def _in_words(where: str, type: str, message: str, given: Json, kind: type[Value]) -> str:
+    """An error of pydantic in plain words."""
+    if type == "missing":
+        return f"needs {where!r}"
+    if type == "extra_forbidden":
+        return f"there is no key {where!r}.{did_you_mean(where, kind.model_fields)}"
+    if type == "value_error":
+        return message.removeprefix("Value error, ")
+    plain = message.replace("Input should be", "must be").replace("a valid tuple", "a list")
+    return f"{where}: {plain.replace('a valid integer', 'a whole number').replace('a valid ', 'a ')}, not {given!r}"

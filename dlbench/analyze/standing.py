@@ -15,7 +15,7 @@ from typing import Literal
 
 from dlbench.analyze.contenders import canonical
 from dlbench.analyze.published import Count, Score, differing
-from dlbench.analyze.quantities import NO_VALUE, listed, quantity, with_margin
+from dlbench.analyze.quantities import NO_VALUE, format_of, listed, quantity, significant, with_margin
 from dlbench.analyze.summary import Summary, summarise
 from dlbench.schema.base import Json
 from dlbench.schema.record import AGAIN, Result
@@ -136,15 +136,23 @@ def counted(count: Count, answer: Mapping[str, Json]) -> Counted:
 def published_text(score: Score) -> str:
     """`99.05 %`, `91.25 % to 92.60 %`, or the claim."""
     ends = dict.fromkeys((min(score.published), max(score.published))) if score.published else {}
-    return " to ".join(quantity(end, "fraction", 2) for end in ends) or score.claim
+    return " to ".join(_text(end, score) for end in ends) or score.claim
 
 
 def band_text(score: Score) -> str:
     """`98.86 % to 99.24 %`."""
-    return " to ".join(quantity(end, "fraction", 2) for end in score.limits)
+    return " to ".join(_text(end, score) for end in score.limits)
 
 
 def here_text(standing: Standing) -> str:
     """`99.15 % ± 0.12, n = 5`."""
-    ours = standing.ours
-    return NO_VALUE if ours is None else f"{with_margin(ours.mean, ours.margin, 'fraction', 2)}, n = {ours.n}"
+    ours, format = standing.ours, format_of(standing.score.unit)
+    if ours is None:
+        return NO_VALUE
+    return f"{with_margin(ours.mean, ours.margin, format, 2 if format == 'fraction' else None)}, n = {ours.n}"
+
+
+def _text(value: float, score: Score) -> str:
+    """A figure in the digits that papers give."""
+    format = format_of(score.unit)
+    return significant(value, 4) if format == "number" else quantity(value, format, 2 if format == "fraction" else None)

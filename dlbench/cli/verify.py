@@ -56,6 +56,8 @@ def verify(
     if quick and overrides:
         raise UsageError(f"--quick trains nothing, so {' '.join(overrides)} would change nothing")
     known = published() if figures is None else read(figures)
+    if quick and not known.counts:
+        raise UsageError(f"--quick looks at numbers of parameters alone, and {figures} has none: leave --quick out")
     counts = _counted(known.counts)
     told: list[Counted | Standing] = [*counts]
 

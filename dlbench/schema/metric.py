@@ -20,6 +20,15 @@ def usual_direction(name: str) -> Direction:
     return "lower" if name in LOWER_NAMES or name.endswith(LOWER) else "higher"
 
 
+NUMBERS = ("perplexity", "bleu", "chrf", "frechet", "kernel_distance")
+"""Ends of the names of scores that are plain numbers."""
+
+
+def usual_unit(name: str) -> str:
+    """Unit of a score of the vocabulary that has not been measured yet, by its name."""
+    return "nats" if name.endswith("loss") else "number" if name.endswith(NUMBERS) else "fraction"
+
+
 class Metric(Value):
     """One measured figure. What could not be measured has the value None and a reason, never 0.
 

@@ -1,5 +1,6 @@
 """Published figures: their bands, what counts as evidence, and the words PASS, FAIL and not enough data."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from synthetic import quality, suite
 
 from dlbench.analyze.published import Score, published, read
 from dlbench.analyze.results import Results
-from dlbench.analyze.standing import counted, judged, standing
+from dlbench.analyze.standing import band_text, counted, here_text, judged, published_text, standing
 from dlbench.analyze.summary import summarise
 from dlbench.catalog import Catalog
 from dlbench.errors import UsageError
@@ -87,6 +88,124 @@ def test_a_file_of_anything_else_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "figures.toml").write_text(text)
     with pytest.raises(UsageError, match=r"figures\.toml: "):
         read(tmp_path / "figures.toml")
+
+
+SCORE = {"label": "x", "task": "t", "dataset": "d", "model": "m", "source": "s", "convention": "c", "how": "h"}
+COUNT = {"model": "mlp", "source": "s", "convention": "c"}
+
+
+def file_of(folder: Path, *tables: tuple[str, dict[str, Any]]) -> Path:
+    """A file of these tables; what starts with `=` is TOML as it stands."""
+    lines = []
+    for name, entry in tables:
+        lines += [f"[[{name}]]", *(f"{key} = {toml(value)}" for key, value in entry.items())]
+    (folder / "figures.toml").write_text("\n".join(lines))
+    return folder / "figures.toml"
+
+
+def toml(value: Any) -> str:
+    return value.removeprefix("=") if isinstance(value, str) and value.startswith("=") else json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("tables", "problems"),
+    [
+        (
+            [("scores", {**SCORE, "published": [99.1], "test_size": 10_000})],
+            ["[[scores]] 1 (x): published: 99.1 is no fraction (0 to 1). Was 0.991 meant?"],
+        ),
+        (
+            [("scores", {**SCORE, "published": [0.9], "band": [91.2, 92.6], "why": "w"})],
+            ["[[scores]] 1 (x): band: 91.2 is no fraction (0 to 1). Was 0.912 meant?"],
+        ),
+        (
+            [("scores", {**SCORE, "metric": "test_mae", "published": [320.0], "band": [300, 340], "why": "w"})],
+            ['[[scores]] 1 (x): published: 320 is no fraction (0 to 1). Say `unit = \"…\"` if it is none."],
+        ),
+        (
+            [("scores", {**SCORE, "metric": "test_perplexity", "published": [120.0], "test_size": 100})],
+            ["[[scores]] 1 (x): test_size: chance gives a band to a fraction alone: write the band and its"],
+        ),
+        (
+            [("scores", {**SCORE, "published": "=[nan]", "test_size": 10})],
+            ["[[scores]] 1 (x): published.0: must be a finite number, not nan"],
+        ),
+        (
+            [("scores", {**SCORE, "published": 0.9, "test_size": 10, "bands": [0.1, 0.2]})],
+            [
+                "[[scores]] 1 (x): published: must be a list, not 0.9",
+                "[[scores]] 1 (x): there is no key 'bands'. Did you mean 'band'?",
+            ],
+        ),
+        (
+            [("scores", {**SCORE, "metric": "accuracy", "published": [0.9], "test_size": 10})],
+            ["[[scores]] 1 (x): metric: 'accuracy' is not of the test split. Was 'test_accuracy' meant?"],
+        ),
+        (
+            [("counts", {**COUNT, "parameters": 3}), ("counts", {**COUNT, "presets": 3})],
+            ["[[counts]] 2 (mlp): presets: must be a table, preset → number (`{ vgg11 = 132_863_336 }`), not 3"],
+        ),
+        ([("counts", COUNT)], ["[[counts]] 1 (mlp): needs `parameters`, or `presets` with a number for each"]),
+        (
+            [("counts", {**COUNT, "presets": {}})],
+            ["[[counts]] 1 (mlp): needs `parameters`, or `presets` with a number"],
+        ),
+        (
+            [("counts", {"model": "mlp", "presets": "={ a = 'many', b = 0 }", "source": "s"})],
+            [
+                "[[counts]] 1 (mlp): needs 'convention'",
+                "[[counts]] 1 (mlp): presets.a: must be a whole number, not 'many'",
+                "[[counts]] 1 (mlp): presets.b: must be greater than 0, not 0",
+            ],
+        ),
+        ([("counts", {"parameters": 3, "source": "s", "convention": "c"})], ["[[counts]] 1: needs 'model'"]),
+        ([("count", {**COUNT, "parameters": 3})], ["there is no table [[count]]. Did you mean 'counts'?"]),
+    ],
+)
+def test_every_mistake_in_a_file_is_a_line_that_says_where_and_what_was_meant(
+    tables: list[tuple[str, dict[str, Any]]], problems: list[str], tmp_path: Path
+) -> None:
+    path = file_of(tmp_path, *tables)
+    with pytest.raises(UsageError) as caught:
+        read(path)
+    found = str(caught.value).splitlines()
+    assert len(found) == len(problems)
+    for line, problem in zip(sorted(found), sorted(problems), strict=True):
+        assert line.startswith(f"{path}: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("counts = 5", "counts: must be tables, each below a line [[counts]], not 5"),
+        ("scores = [1]", "scores: must be tables, each below a line [[scores]], not 1"),
+        ("", "holds no figure: it needs a [[counts]] (a number of parameters) or a [[scores]] (a test score)"),
+        ("counts = []", "holds no figure"),
+    ],
+)
+def test_a_file_without_a_figure_is_refused(text: str, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "figures.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: {what}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_figure_is_told_in_the_unit_of_its_metric(tmp_path: Path) -> None:
+    loss = {"metric": "test_loss", "published": [0.31], "band": [0.3, 0.325], "why": "w"}
+    perplexity = {**SCORE, "metric": "test_perplexity", "published": [114.5, 120.0], "band": [100, 140.25], "why": "w"}
+    own = {**SCORE, "metric": "test_delay", "unit": "ms", "published": [3.0], "band": [2, 4], "why": "w"}
+    tables = [
+        ("scores", entry)
+        for entry in (perplexity, {**SCORE, **loss}, own, {**SCORE, "published": [0.5], "test_size": 99})
+    ]
+    scores = read(file_of(tmp_path, *tables)).scores
+    assert [score.unit for score in scores] == ["number", "nats", "ms", "fraction"]
+    assert [published_text(score) for score in scores] == ["114.5 to 120.0", "0.3100", "3.00 ms", "50.00 %"]
+    assert [band_text(score) for score in scores[:3]] == ["100.0 to 140.2", "0.3000 to 0.3250", "2.00 ms to 4.00 ms"]
+    ours = standing(scores[0], trained(scores[0], [118.0, 120.0, 122.0], name="perplexity", better="lower"))
+    assert (ours.word, here_text(ours)) == ("PASS", "120 ± 5, n = 3")
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
