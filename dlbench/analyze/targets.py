@@ -4,7 +4,7 @@ A training that ended without a score (diverged, out of memory, timed out, faile
 one that has not run says nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,14 +41,20 @@ def reaching(arena: Arena, metric: str) -> tuple[Reaching, ...]:
     """Every contender that had a target, in the suite's order."""
     found = []
     for contender in arena.contenders:
-        times = dict(contender.reached(metric))
-        for result in contender.train:
-            if result.status in FAILED and result.entry.job.train.target is not None:
-                times.setdefault(result.entry.job.seed or 0, np.inf)
+        times = times_to(contender, metric)
         median = summarise_rounds(list(times.values()))
         if median is not None:
             found.append(Reaching(contender, times, median))
     return tuple(found)
+
+
+def times_to(contender: Contender, metric: str) -> dict[int, float]:
+    """Seed → time (or steps) to the target of those that had one, infinite where it was missed."""
+    times = dict(contender.reached(metric))
+    for result in contender.train:
+        if result.status in FAILED and result.entry.job.train.target is not None:
+            times.setdefault(result.entry.job.seed or 0, np.inf)
+    return times
 
 
 def share_reached(times: Sequence[float]) -> list[tuple[float, float]]:
@@ -64,10 +70,18 @@ def performance_ratios(times: NDArray[np.float64]) -> NDArray[np.float64]:
         times: (contenders, tasks), infinite where missed.
 
     Returns:
-        The same shape; infinite where missed. Where nobody got there, all are.
+        The same shape; infinite where missed. Where nobody got there, all are. Beside a fastest that took no time at
+        all, whoever took some has an infinite one.
     """
     fastest = times.min(axis=0)
-    return np.where(np.isfinite(times), times / np.where(np.isfinite(fastest), fastest, 1.0), np.inf)
+    ratios = np.where((times == fastest) & np.isfinite(times), 1.0, np.inf)
+    return np.divide(times, fastest, out=ratios, where=np.isfinite(times) & (fastest > 0))
+
+
+def targets(found: Iterable[Reaching]) -> tuple[float, ...]:
+    """All targets that these trainings had, ascending."""
+    jobs = [result.entry.job for one in found for result in one.contender.train]
+    return tuple(sorted({job.train.target or 0.0 for job in jobs}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,18 +91,23 @@ class Profile:
     Attributes:
         names: of contenders that had a target in every arena, with the same seeds as all others there.
         arenas: those that count.
+        left_out: those that do not, for their contenders had different targets.
         ratios: (names, arenas): median time over that of the fastest.
     """
 
     names: tuple[str, ...]
     arenas: tuple[Arena, ...]
+    left_out: tuple[Arena, ...]
     ratios: NDArray[np.float64]
 
 
 def profile(arenas: Sequence[Arena], metric: str) -> Profile | None:
-    """Over all arenas with a target; None for fewer than two arenas or contenders that can be compared."""
-    tables = {arena: {one.contender.name: one for one in reaching(arena, metric)} for arena in arenas}
-    tables = {arena: table for arena, table in tables.items() if table}
+    """Over all arenas with one target; None for fewer than two arenas or contenders that can be compared."""
+    found = {arena: reached for arena in arenas if (reached := reaching(arena, metric))}
+    left_out = tuple(arena for arena, reached in found.items() if len(targets(reached)) > 1)
+    tables = {
+        arena: {one.contender.name: one for one in reached} for arena, reached in found.items() if arena not in left_out
+    }
     if len(tables) < 2:
         return None
     names = [
@@ -99,7 +118,7 @@ def profile(arenas: Sequence[Arena], metric: str) -> Profile | None:
     if len(names) < 2:
         return None
     times = np.array([[table[name].median.median for table in tables.values()] for name in names])
-    return Profile(tuple(names), tuple(tables), performance_ratios(times))
+    return Profile(tuple(names), tuple(tables), left_out, performance_ratios(times))
 
 
 def _seeds(table: Mapping[str, Reaching]) -> frozenset[int]:

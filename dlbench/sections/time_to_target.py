@@ -10,7 +10,7 @@ from dlbench.analyze.contenders import Arena
 from dlbench.analyze.quantities import format_of, listed, quantity
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import MedianSummary
-from dlbench.analyze.targets import Profile, Reaching, profile, reaching, share_reached
+from dlbench.analyze.targets import Profile, Reaching, profile, reaching, share_reached, targets
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Format, Heading, Section, Table
 from dlbench.sections import _charts, _drawn
@@ -64,12 +64,12 @@ def _table(arena: Arena, found: Sequence[Reaching]) -> Table:
 
 
 def _target(arena: Arena, found: Sequence[Reaching]) -> str:
-    targets = sorted({job.train.target or 0.0 for one in found for job in (r.entry.job for r in one.contender.train)})
+    wanted = targets(found)
     format = format_of(arena.score.unit) if arena.score is not None else "number"
     name = f"validation {score_name(arena)}"
-    if len(targets) == 1:
-        return f"Target: {quantity(targets[0], format)} {name}."
-    return f"The targets differ ({listed([quantity(one, format) for one in targets])} {name}): compare no times."
+    if len(wanted) == 1:
+        return f"Target: {quantity(wanted[0], format)} {name}."
+    return f"The targets differ ({listed([quantity(one, format) for one in wanted])} {name}): compare no times."
 
 
 def _median(summary: MedianSummary | None, format: Format) -> Cell:
@@ -161,7 +161,14 @@ def _profile(results: Results, found: Profile) -> Figure:
         f"more of them: {listed(first) if first else 'none'}.",
         caption="Performance profiles (Dolan & Moré 2002): the share of tasks on which a contender's median time to "
         "target is at most so many times that of the fastest. At the left edge stands how often it is the fastest; a "
-        f"missed target is never within. Over {listed([arena.title for arena in found.arenas])}."
+        f"missed target is never within. Over {listed([arena.title for arena in found.arenas])}{_left_out(found)}."
         + ("" if len(lines) == len(found.names) else f" The {len(lines)} that reach most targets are drawn."),
         spec=_charts.chart(rows, _stairs(results, rows, x, "Share of tasks", "times the fastest", ".3~r")),
     )
+
+
+def _left_out(found: Profile) -> str:
+    """What else has targets, and why it does not count."""
+    if not found.left_out:
+        return ""
+    return f"; left out, for the contenders' targets differ there: {listed([arena.title for arena in found.left_out])}"

@@ -120,7 +120,7 @@ def toml(value: Any) -> str:
         ),
         (
             [("scores", {**SCORE, "metric": "test_mae", "published": [320.0], "band": [300, 340], "why": "w"})],
-            ['[[scores]] 1 (x): published: 320 is no fraction (0 to 1). Say `unit = \"…\"` if it is none."],
+            ['[[scores]] 1 (x): published: 320 is no fraction (0 to 1). Say `unit = "…"` if it is none.'],
         ),
         (
             [("scores", {**SCORE, "metric": "test_perplexity", "published": [120.0], "test_size": 100})],

@@ -16,11 +16,11 @@ from dlbench.schema.record import Result
 TIME = "time_to_target_s"
 
 
-def timed(label: str, times: list[float | str | None], **fields: Any) -> list[Result]:
+def timed(label: str, times: list[float | str | None], target: float = 0.9, **fields: Any) -> list[Result]:
     """Train results with a target; inf missed it, a text is a status without a score, None has not run."""
     lines = []
     for seed, time in enumerate(times):
-        one = job(label, number=seed, train={"target": 0.9}, **fields)
+        one = job(label, number=seed, train={"target": target}, **fields)
         if time is None or isinstance(time, str):
             lines.append(result(one, label, status=time, reason=None if time is None else "no"))
             continue
@@ -64,6 +64,12 @@ def test_performance_ratios_by_hand() -> None:
     assert performance_ratios(times).tolist() == [[1.0, 3.0, inf, inf], [2.0, 1.0, 1.0, inf]]
 
 
+def test_who_was_there_before_it_began_is_the_fastest_and_all_others_took_for_ever_as_long() -> None:
+    inf = math.inf
+    times = np.array([[0.0, 0.0], [3.0, 0.0], [inf, inf]])
+    assert performance_ratios(times).tolist() == [[1.0, 1.0], [inf, 1.0], [inf, inf]]
+
+
 def test_a_profile_takes_medians_and_only_equal_seeds() -> None:
     lines: list[Result] = []
     for dataset, factor in (("ag_news", 1.0), ("sst2", 10.0)):
@@ -76,3 +82,17 @@ def test_a_profile_takes_medians_and_only_equal_seeds() -> None:
     assert found.names == ("fast", "slow")
     assert found.ratios.tolist() == [[1.0, 1.0], [2.5, 2.5]]
     assert profile(Results(suite(), lines[:9]).arenas, TIME) is None
+
+
+def test_times_to_different_targets_are_not_compared() -> None:
+    lines: list[Result] = []
+    for dataset, other in (("ag_news", 0.9), ("sst2", 0.5), ("imdb", 0.9)):
+        data = {"dataset": {"name": dataset, "digest": f"sha256:{dataset}"}}
+        lines += [*timed("slow", [4.0, 5.0, 6.0], **data), *timed("fast", [1.0, 2.0, 3.0], target=other, **data)]
+    arenas = Results(suite(), lines).arenas
+    found = profile(arenas, TIME)
+    assert found is not None
+    assert [arena.dataset for arena in found.arenas] == ["ag_news", "imdb"]
+    assert [arena.dataset for arena in found.left_out] == ["sst2"]
+    assert found.ratios.shape == (2, 2)
+    assert profile(arenas[:2], TIME) is None

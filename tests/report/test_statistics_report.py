@@ -107,11 +107,12 @@ def test_who_lacks_seeds_is_on_no_front() -> None:
     assert [texts(table, row)[0] for table in tables(section) for row in range(len(table.rows))] == ["a", "b"]
 
 
-def timed(label: str, times: list[float], dataset: str) -> list[Result]:
+def timed(label: str, times: list[float], dataset: str, target: float = 0.9) -> list[Result]:
     """Train results with a target; inf missed it."""
     lines = []
     for seed, time in enumerate(times):
-        one = job(label, number=seed, train={"target": 0.9}, dataset={"name": dataset, "digest": f"sha256:{dataset}"})
+        data = {"name": dataset, "digest": f"sha256:{dataset}"}
+        one = job(label, number=seed, train={"target": target}, dataset=data)
         given = {"value": None, "reason": "the best was 0.8"} if time == float("inf") else {"value": time}
         metrics = [
             Metric(name="test_accuracy", value=0.9, unit="fraction", better="higher", n=100),
@@ -144,6 +145,18 @@ def test_a_missed_target_is_infinite_and_the_profile_shows_it() -> None:
     assert profiles["fast", 1.0] == 0.5
     assert profiles["fast", 2.0] == 1.0
     assert profiles["late", 2.2] == 0.5
+
+
+def test_a_task_on_which_targets_differ_is_in_no_profile_and_that_is_said() -> None:
+    lines = [line for dataset in ("a", "b", "c") for line in timed("slow", [4.0, 5.0, 6.0], dataset)]
+    lines += [line for name, at in (("a", 0.9), ("b", 0.5), ("c", 0.9)) for line in timed("fast", [0.0] * 3, name, at)]
+    section = time_to_target.build(Results(suite(), lines))
+    assert section is not None
+    over = [block for block in section.blocks if isinstance(block, Figure)][-1]
+    assert over.caption.endswith("Over a and c; left out, for the contenders' targets differ there: b.")
+    shares = {(row["model"], row["times"]): row["share"] for row in rows_of(over)}
+    assert shares["fast", 1.0] == 1.0
+    assert shares["slow", 1.0] == 0.0
 
 
 def test_without_a_target_there_is_no_such_section() -> None:
