@@ -1,21 +1,20 @@
 """The same contenders on several tasks: ranks, words, chances to be better, and how far runs are behind.
 
 Nothing here adds up scores of different tasks (Agarwal et al. 2021, "Deep RL at the Edge of the Statistical Precipice",
-whose stratified bootstrap this is: seeds are drawn within their task, the same for all contenders). Contenders without
-the seeds that the others have on a task are left out, and named.
+whose stratified bootstrap this is: seeds are drawn within their task, the same for all contenders). Who is looked at
+together, `dlbench.analyze.fields` says.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from dlbench.analyze.bootstrap import Floats, Interval, draws, percentile, resampled_means
 from dlbench.analyze.certainty import differences_of, improvement_interval, wins
-from dlbench.analyze.compare import LEAST_SEEDS, Word
-from dlbench.analyze.contenders import Arena
+from dlbench.analyze.compare import Word
+from dlbench.analyze.fields import Field
 from dlbench.analyze.results import Comparison, Results
 
 MOST_POINTS = 60
@@ -59,57 +58,6 @@ class Profile:
     shares: Floats
     low: Floats
     high: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Field:
-    """Arenas with the same contenders.
-
-    Attributes:
-        names: those with every seed in every arena, in the suite's order; `left_out` the others.
-    """
-
-    arenas: tuple[Arena, ...]
-    names: tuple[str, ...]
-    left_out: tuple[str, ...]
-
-    @cached_property
-    def scores(self) -> tuple[Floats, ...]:
-        """Of each arena (names, seeds), higher is better."""
-        return tuple(_scores(arena, self.names) for arena in self.arenas)
-
-    @property
-    def enough(self) -> bool:
-        """Whether every arena has the seeds that an interval needs."""
-        return all(scores.shape[1] >= LEAST_SEEDS for scores in self.scores)
-
-    @property
-    def unit(self) -> str | None:
-        """Of all scores; None where they differ."""
-        units = {arena.score.unit for arena in self.arenas if arena.score is not None}
-        return units.pop() if len(units) == 1 else None
-
-
-def _scores(arena: Arena, names: Sequence[str]) -> Floats:
-    assert arena.score is not None
-    by_name = {contender.name: contender.values(arena.score.name) for contender in arena.ranked}
-    table = np.array([[by_name[name][seed] for seed in sorted(by_name[name])] for name in names])
-    return table if arena.score.better == "higher" else -table
-
-
-def fields(results: Results) -> tuple[Field, ...]:
-    """Every group of two arenas or more with the same contenders, of whom two or more can be ranked in all."""
-    groups: dict[frozenset[str], list[Arena]] = {}
-    for arena in results.arenas:
-        if arena.ranked:
-            groups.setdefault(frozenset(contender.name for contender in arena.contenders), []).append(arena)
-    found = []
-    for arenas in groups.values():
-        order = [contender.name for contender in arenas[0].contenders]
-        fair = [name for name in order if all(name in {c.name for c in arena.ranked} for arena in arenas)]
-        if len(arenas) > 1 and len(fair) > 1:
-            found.append(Field(tuple(arenas), tuple(fair), tuple(name for name in order if name not in fair)))
-    return tuple(found)
 
 
 def ranks(means: Floats) -> Floats:

@@ -75,7 +75,7 @@ def performance_ratios(times: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     fastest = times.min(axis=0)
     ratios = np.where((times == fastest) & np.isfinite(times), 1.0, np.inf)
-    return np.divide(times, fastest, out=ratios, where=np.isfinite(times) & (fastest > 0))
+    return np.asarray(np.divide(times, fastest, out=ratios, where=np.isfinite(times) & (fastest > 0)))
 
 
 def targets(found: Iterable[Reaching]) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dlbench.analyze.compare import LEAST_SEEDS, Paired, Ratio, compare, correct
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.cost_verdict import cost_verdict
+from dlbench.analyze.left_out import reasoned, unranked
 from dlbench.analyze.quantities import difference, format_of, listed, share, times, with_margin
 from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import ALPHA, summarise, summarise_rounds
@@ -231,20 +232,8 @@ def _seed_caveats(arena: Arena) -> tuple[str, ...]:
     ranked = arena.ranked
     if arena.score is None or not ranked:
         return ()
-    most = len(ranked[0].values(arena.score.name))
-    out = [
-        f"{contender.name} ({_why_unranked(contender, len(contender.values(arena.score.name)), most)})"
-        for contender in arena.contenders
-        if contender not in ranked
-    ]
-    return (f"Not ranked: {listed(out)}.",) if out else ()
-
-
-def _why_unranked(contender: Contender, have: int, most: int) -> str:
-    if contender.emulated:
-        return "emulated precision"
-    statuses = {result.status for result in contender.train}
-    return statuses.pop() if have == 0 and len(statuses) == 1 else f"{have} of {most} seeds"
+    out = {one.name: unranked(arena, one) for one in arena.contenders if one not in ranked}
+    return (f"Not ranked: {reasoned(out)}.",) if out else ()
 
 
 def _data_caveats(arena: Arena) -> tuple[str, ...]:

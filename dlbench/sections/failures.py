@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from dlbench.analyze.contenders import Contender, finished
 from dlbench.analyze.drift import Drift, worst
+from dlbench.analyze.left_out import meaning
 from dlbench.analyze.quantities import listed, quantity
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Block, Cell, Column, Section, Table, Text, Tone
@@ -16,12 +17,6 @@ BROKEN = ("failed", "oom", "diverged", "timeout", "lost")
 NOT_REPORTED = ("ok", "pruned")
 MOST_REASONS = 20
 """Lines of the table of candidates without a result."""
-_MEANINGS = {
-    "oom": "out of memory",
-    "missing": "not run yet",
-    "interrupted": "interrupted, the next run makes it again",
-    "lost": "its process died",
-}
 
 
 def build(results: Results) -> Section | None:
@@ -60,7 +55,7 @@ def build(results: Results) -> Section | None:
 
 
 def _summary(results: Results, gaps: Sequence[Result]) -> str:
-    counts = Counter(_meaning(result.status) for result in gaps)
+    counts = Counter(meaning(result.status) for result in gaps)
     parts = listed([f"{count} {status}" for status, count in counts.items()])
     return f"{len(gaps)} of {len(results.compared)} jobs have no result: {parts}."
 
@@ -99,10 +94,6 @@ def _names(contenders: Sequence[Contender]) -> str:
     return listed(list(dict.fromkeys(contender.name for contender in contenders)))
 
 
-def _meaning(status: str) -> str:
-    return _MEANINGS.get(status, status)
-
-
 def _where(results: Results) -> dict[tuple[str, str], tuple[str, str]]:
     """(job id, label) → titles of its arena and contender; contenders may share a cost job."""
     return {
@@ -131,7 +122,7 @@ def _gap_table(results: Results, gaps: Sequence[Result]) -> Table:
             Cell(value=contender, series=contender),
             kind,
             _which(members),
-            Cell(value=_meaning(status), tone="error" if status in BROKEN else "warning"),
+            Cell(value=meaning(status), tone="error" if status in BROKEN else "warning"),
             reason,
         )
         for (arena, contender, kind, status, reason), members in groups.items()

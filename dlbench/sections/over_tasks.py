@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from dlbench.analyze.over_tasks import Field, Standing, fields, profiles, standings
+from dlbench.analyze.fields import Field, fields
+from dlbench.analyze.left_out import reasoned
+from dlbench.analyze.over_tasks import Standing, profiles, standings
 from dlbench.analyze.quantities import NO_VALUE, listed
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Section, Table
@@ -14,7 +16,7 @@ MOST_RANKS = 6
 
 
 def build(results: Results) -> Section | None:
-    """A table and a figure for each group of arenas with the same contenders; None without one."""
+    """A table and a figure for each group of arenas with common contenders; None without one."""
     blocks: list[Block] = []
     for number, field in enumerate(fields(results)):
         blocks += [_table(results, field), _profile(results, field, number)]
@@ -79,7 +81,9 @@ def _caption(field: Field, compared: bool) -> str:
     if not field.enough:
         parts.append("Too few seeds for intervals.")
     if field.left_out:
-        parts.append(f"Left out, as a score is missing somewhere: {listed(list(field.left_out))}.")
+        parts.append(f"Contenders left out: {reasoned(field.left_out)}.")
+    if field.arenas_left_out:
+        parts.append(f"Tasks left out: {reasoned(field.arenas_left_out)}.")
     return " ".join(parts)
 
 

@@ -60,7 +60,7 @@ def test_those_with_all_seeds_are_ranked_without_the_others() -> None:
     results = [*quality("a", shifted(0.0)), *quality("b", shifted(-0.1)), *failed]
     verdict = verdicts(Results(suite(), results))[0]
     assert verdict.sentence.startswith("On ag_news, a is the most accurate")
-    assert verdict.caveats == ("Not ranked: c (oom).",)
+    assert verdict.caveats == ("Not ranked: c (out of memory).",)
 
 
 def test_few_seeds_name_no_winner() -> None:

@@ -8,7 +8,8 @@ from scipy import stats
 from synthetic import quality, suite
 
 from dlbench.analyze.bootstrap import RESAMPLES, SEED
-from dlbench.analyze.over_tasks import Field, fields, profiles, ranks, standings
+from dlbench.analyze.fields import Field, fields
+from dlbench.analyze.over_tasks import profiles, ranks, standings
 from dlbench.analyze.results import Results
 from dlbench.schema.record import Result
 
@@ -88,7 +89,7 @@ def test_scores_of_unequal_units_are_relative() -> None:
 def test_nobody_is_ranked_on_unequal_seeds() -> None:
     short = {**ONE, "c": [0.9, None, None, None, None, None]}
     _, field = only([*on("ag_news", short), *on("sst2", {**OTHER, "c": OTHER["a"]})])
-    assert (field.names, field.left_out) == (("a", "b"), ("c",))
+    assert (field.names, field.left_out) == (("a", "b"), {"c": "1 of 6 seeds on ag_news"})
     lines = [*on("ag_news", {"a": ONE["a"], "b": [0.9, None, None]}), *on("sst2", OTHER)]
     assert fields(Results(suite(), lines)) == ()
 
@@ -97,6 +98,43 @@ def test_other_contenders_are_another_field() -> None:
     lines = [*on("ag_news", ONE), *on("sst2", OTHER), *on("mnist", {"cnn": [0.9], "mlp": [0.8]})]
     _, field = only(lines)
     assert [arena.dataset for arena in field.arenas] == ["ag_news", "sst2"]
+    assert field.arenas_left_out == {"mnist": "other contenders"}
+
+
+def test_an_arena_with_more_contenders_counts_and_one_with_unequal_seeds_is_named() -> None:
+    more = on("imdb", {**OTHER, "c": OTHER["a"]})
+    unequal = on("wiki", {"a": ONE["a"], "b": [*ONE["b"][:5], None]})
+    unfinished = on("trec", {"a": [None], "b": [None]})
+    _, field = only([*on("ag_news", ONE), *more, *unequal, *unfinished, *on("sst2", OTHER)])
+    assert [arena.dataset for arena in field.arenas] == ["ag_news", "imdb", "sst2"]
+    assert (field.names, field.left_out) == (("a", "b"), {"c": "not on ag_news and sst2"})
+    assert field.arenas_left_out == {"wiki": "b: 5 of 6 seeds", "trec": "no training has finished"}
+
+
+def test_an_emulated_precision_is_its_own_reason() -> None:
+    lines = [*on("ag_news", ONE), *on("sst2", OTHER)]
+    for dataset in ("ag_news", "sst2"):
+        lines += on(dataset, {"e": OTHER["a"]}, flags=["emulated: fp8 rounds in float32"])
+    _, field = only(lines)
+    assert field.left_out == {"e": "emulated precision"}
+
+
+def test_many_contenders_are_not_given_up_for_one_more_arena() -> None:
+    many = dict.fromkeys("abcd", OTHER["a"])
+    _, field = only([*on("ag_news", many), *on("sst2", many), *on("imdb", OTHER)])
+    assert (field.names, [arena.dataset for arena in field.arenas]) == (tuple("abcd"), ["ag_news", "sst2"])
+    assert field.arenas_left_out == {"imdb": "without c and d"}
+    three = dict.fromkeys("abc", OTHER["a"])
+    _, field = only([*on("ag_news", three), *on("sst2", three), *on("imdb", OTHER)])
+    assert (field.names, len(field.arenas)) == (("a", "b"), 3)  # as many scores, on more tasks
+
+
+def test_arenas_of_two_kinds_are_two_fields() -> None:
+    lines = [*on("mnist", {"cnn": [0.9], "mlp": [0.8]}), *on("ag_news", ONE), *on("sst2", OTHER)]
+    lines += on("cifar10", {"cnn": [0.7], "mlp": [0.8]})
+    found = fields(Results(suite(), lines))
+    assert [[arena.dataset for arena in field.arenas] for field in found] == [["mnist", "cifar10"], ["ag_news", "sst2"]]
+    assert [field.arenas_left_out for field in found] == [{}, {}]
 
 
 def test_few_seeds_have_no_intervals() -> None:

@@ -184,6 +184,20 @@ def test_the_same_contenders_on_two_tasks_are_looked_at_together() -> None:
     assert over_tasks.build(Results(suite(), lines[:10])) is None
 
 
+def test_what_is_left_out_over_tasks_is_named_with_the_reason() -> None:
+    lines = []
+    for dataset in ("a", "b", "c", "d"):
+        data = {"name": dataset, "digest": f"sha256:{dataset}"}
+        lines += [*quality("base", FIVE, dataset=data)]
+        lines += quality("new", [*FIVE[:4], None] if dataset == "c" else shifted(0.01), dataset=data)
+        lines += quality("e", FIVE, dataset=data, flags=["emulated: fp8 rounds in float32"])
+        lines += quality("cnn", FIVE, dataset=data) if dataset == "d" else []
+    (table,) = tables(over_tasks.build(Results(suite(), lines)))
+    assert "2 contenders on 3 tasks (a, b and d), 5 seeds each." in table.caption
+    assert "Contenders left out: e (emulated precision) and cnn (not on a and b)." in table.caption
+    assert "Tasks left out: c (new: 4 of 5 seeds)." in table.caption
+
+
 def test_of_very_many_contenders_some_are_drawn_and_all_are_listed() -> None:
     lines = []
     for dataset in ("ag_news", "sst2"):
