@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.quantities import listed
 
+MOST_NAMED = 8
+"""Names with one reason; more of them are counted."""
 _MEANINGS = {
     "oom": "out of memory",
     "missing": "not run yet",
@@ -51,4 +53,5 @@ def reasoned(reasons: Mapping[str, str]) -> str:
     whose: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         whose.setdefault(reason, []).append(name)
-    return listed([f"{listed(names)} ({reason})" for reason, names in whose.items()])
+    named = {why: listed(n) if len(n) <= MOST_NAMED else f"{len(n)} contenders" for why, n in whose.items()}
+    return listed([f"{names} ({reason})" for reason, names in named.items()])

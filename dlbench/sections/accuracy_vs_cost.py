@@ -7,6 +7,7 @@ from typing import Any
 from dlbench.analyze.bootstrap import resampled_means
 from dlbench.analyze.compare import LEAST_SEEDS
 from dlbench.analyze.contenders import Arena, Contender
+from dlbench.analyze.left_out import reasoned, uncosted, unranked
 from dlbench.analyze.pareto import front_probability, pareto_front, resampled_medians
 from dlbench.analyze.quantities import format_of, listed, share
 from dlbench.analyze.results import Results
@@ -58,17 +59,23 @@ class Plane:
     """The contenders of an arena between score and one cost.
 
     Attributes:
+        size: batch size of the costs; `size_note` says why a larger one is not shown, if there is one.
         rows: one for each that has both.
-        front: indices of rows on the observed front; none where nothing is ranked.
+        front: indices of rows on the observed front; none where fewer than two of them are ranked.
         probability: contender → how probably it is on the front; empty below five seeds.
+        unranked: contenders that have both, but not the same seeds → why.
+        left_out: contenders without a score or this cost → why.
     """
 
     arena: Arena
     axis: Axis
     size: int
+    size_note: str
     rows: list[dict[str, Any]]
     front: list[int]
     probability: dict[str, float]
+    unranked: dict[str, str]
+    left_out: dict[str, str]
 
 
 def build(results: Results) -> Section | None:
@@ -83,23 +90,49 @@ def build(results: Results) -> Section | None:
 
 
 def _plane(arena: Arena, axis: Axis) -> Plane | None:
-    sizes = [size for size in arena.batch_sizes if any(c.rounds(axis.metric, size) for c in arena.contenders)]
-    if arena.score is None or not sizes or arena.score.better == "neither":
+    size, size_note = _size(arena, axis)
+    if arena.score is None or size is None or arena.score.better == "neither":
         return None
-    size = max(sizes)
-    found = [(contender, row) for contender in arena.contenders if (row := _row(arena, contender, axis, size))]
+    found = {contender: row for contender in arena.contenders if (row := _row(arena, contender, axis, size))}
     if len(found) < 2:
         return None
-    fair = [index for index, (contender, _) in enumerate(found) if contender in arena.ranked]
+    drawn, rows = list(found), list(found.values())
+    fair = [index for index, contender in enumerate(drawn) if contender in arena.ranked]
     sign = 1 if arena.score.better == "higher" else -1
-    points = [(found[index][1]["cost"], sign * found[index][1]["score"]) for index in fair]
-    front = [fair[place] for place in pareto_front(points, cheaper_is_lower=axis.less)]
-    probability = _probabilities(arena, [found[index][0] for index in fair], axis, size, sign)
-    rows = [row for _, row in found]
+    points = [(rows[index]["cost"], sign * rows[index]["score"]) for index in fair]
+    front = [fair[place] for place in pareto_front(points, cheaper_is_lower=axis.less)] if len(fair) > 1 else []
+    probability = _probabilities(arena, [drawn[index] for index in fair], axis, size, sign)
     for index, row in enumerate(rows):
         row["front"] = index in front
         row["probability"] = share(probability[row["model"]]) if row["model"] in probability else "unknown"
-    return Plane(arena, axis, size, rows, front, probability)
+    out = [contender for contender in arena.contenders if contender not in found]
+    return Plane(
+        arena, axis, size, size_note, rows, front, probability,
+        unranked={one.name: why for one in drawn if (why := unranked(arena, one))},
+        left_out={one.name: _why_left_out(arena, one, axis, size) for one in out},
+    )  # fmt: skip
+
+
+def _size(arena: Arena, axis: Axis) -> tuple[int | None, str]:
+    """The largest batch size at which all that are ranked have this cost, or else that at which most have; and a note.
+
+    Where nothing is ranked, those that have a score stand for it. None if nobody has this cost.
+    """
+    name = arena.score.name if arena.score else ""
+    scored = arena.ranked or [one for one in arena.contenders if one.values(name) and not one.emulated]
+    counts = {size: sum(bool(one.rounds(axis.metric, size)) for one in scored) for size in arena.batch_sizes}
+    counts = {size: count for size, count in counts.items() if count}
+    size = max(counts, key=lambda size: (counts[size], size), default=None)
+    if size is None or size == max(counts):
+        return size, ""
+    return size, f", the largest that {'all were' if counts[size] == len(scored) else 'most were'} measured at"
+
+
+def _why_left_out(arena: Arena, contender: Contender, axis: Axis, size: int) -> str:
+    """`emulated precision`, `out of memory at batch 512`, `not run yet`."""
+    scored = arena.score is not None and bool(contender.values(arena.score.name))
+    reason = "" if scored and not contender.emulated else unranked(arena, contender)
+    return reason or uncosted(contender, axis.metric, size) or f"no such cost at batch {size:,}"
 
 
 def _probabilities(arena: Arena, contenders: Sequence[Contender], axis: Axis, size: int, sign: int) -> dict[str, float]:
@@ -139,11 +172,8 @@ def _fronts(arena: Arena, planes: Sequence[Plane]) -> list[Block]:
     if not told:
         return []
     names = [c.name for c in arena.ranked if any(c.name in plane.probability for plane in told)]
-    rows = []
-    for name in names:
-        chances = [plane.probability.get(name) for plane in told]
-        cells = [Cell(value=p, tone="good" if p is not None and p >= SURE else "normal") for p in chances]
-        rows.append((Cell(value=name, series=name), *cells))
+    rows = [(Cell(value=name, series=name), *(_chance(plane, name) for plane in told)) for name in names]
+    out = {name: why for plane in reversed(told) for name, why in (plane.left_out | plane.unranked).items()}
     columns = [
         Column(name=plane.axis.title.partition(" (")[0], format="fraction", digits=0, tooltip=f"Batch {plane.size}")
         for plane in told
@@ -154,16 +184,21 @@ def _fronts(arena: Arena, planes: Sequence[Plane]) -> list[Block]:
             rows=tuple(rows),
             caption=f"How probably a contender is on the Pareto front of {score_name(arena)} and each cost: share of "
             "resamples of seeds (the same for all) and rounds in which no other is at least as good in both respects "
-            "and better in one.",
+            "and better in one." + (f" Left out: {reasoned(out)}." if out else ""),
         )
     ]
+
+
+def _chance(plane: Plane, name: str) -> Cell:
+    chance = plane.probability.get(name)
+    sure = chance is not None and chance >= SURE
+    return Cell(value=chance, tone="good" if sure else "normal", note=plane.left_out.get(name))
 
 
 def _figure(results: Results, plane: Plane) -> Figure:
     arena, axis, rows = plane.arena, plane.axis, plane.rows
     assert arena.score is not None
     name, score_format = score_name(arena), format_of(arena.score.unit)
-    fair = arena.ranked != ()
     costs, scores = [row["cost"] for row in rows], [row["score"] for row in rows]
     log = _charts.spans_decades(costs, 4.0)
     spots = list(
@@ -183,18 +218,27 @@ def _figure(results: Results, plane: Plane) -> Figure:
         name=f"{axis.metric.removesuffix('_bytes')}_{arena.anchor}",
         title=f"{name.capitalize()} against {axis.words}",
         alt=f"Scatter plot of {len(rows)} contenders on {arena.title}."
-        + (f" On the Pareto front: {listed(best)}." if fair else ""),
-        caption=f"Batch {plane.size}. {bars} {_front_text(best, fair)}",
+        + (f" On the Pareto front: {listed(best)}." if best else ""),
+        caption=" ".join([f"Batch {plane.size}{plane.size_note}.", bars, _front_text(plane, best), *_absent(plane)]),
         spec=_charts.chart(rows, _layers(results, plane, name, score_format, log)),
     )
 
 
-def _front_text(best: list[str], fair: bool) -> str:
-    if not fair:
+def _front_text(plane: Plane, best: list[str]) -> str:
+    if not best:
         return "No Pareto front is drawn: the contenders do not have the same seeds."
+    lacking = any(contender.name in plane.left_out for contender in plane.arena.ranked)
+    of = " ".join(["drawn"] * lacking + ["with the same seeds"] * bool(plane.unranked))
+    nothing = f"of those {of} nothing" if of else "nothing"
     if len(best) == 1:
-        return f"Nothing beats {best[0]} in either respect."
-    return "The dashed line is the Pareto front: nothing is better in both respects than what lies on it."
+        return f"{nothing[0].upper()}{nothing[1:]} beats {best[0]} in either respect."
+    return f"The dashed line is the Pareto front: {nothing} is better in both respects than what lies on it."
+
+
+def _absent(plane: Plane) -> list[str]:
+    """Who is on no front, and who is not even drawn."""
+    parts = (("Drawn, but not ranked", plane.unranked), ("Left out", plane.left_out))
+    return [f"{what}: {reasoned(reasons)}." for what, reasons in parts if reasons]
 
 
 def _layers(results: Results, plane: Plane, name: str, score_format: str, log: bool) -> list[_charts.Spec]:

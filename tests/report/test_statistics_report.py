@@ -104,7 +104,65 @@ def test_who_lacks_seeds_is_on_no_front() -> None:
     assert section is not None
     (figure,) = (block for block in section.blocks if isinstance(block, Figure))
     assert "On the Pareto front: a and b." in figure.alt
+    assert "of those with the same seeds nothing is better in both respects" in figure.caption
+    assert "Drawn, but not ranked: half (1 of 5 seeds)." in figure.caption
     assert [texts(table, row)[0] for table in tables(section) for row in range(len(table.rows))] == ["a", "b"]
+
+
+def plane(lines: list[Result]) -> tuple[Figure, Table]:
+    """The one figure of scores against a cost, and the table of fronts."""
+    section = accuracy_vs_cost.build(Results(suite(), lines))
+    assert section is not None
+    (figure,) = (block for block in section.blocks if isinstance(block, Figure))
+    (table,) = tables(section)
+    return figure, table
+
+
+def speeds(label: str, **by_size: float) -> list[Result]:
+    """Two rounds of inference at each batch size: `b64=100.0`."""
+    return [
+        line
+        for size, speed in by_size.items()
+        for line in costs(label, {"infer_throughput": [speed, 1.01 * speed]}, batch_size=int(size[1:]))
+    ]
+
+
+def test_scores_stand_against_costs_at_the_largest_batch_that_all_have_been_measured_at() -> None:
+    lines = [*quality("small", FIVE), *quality("good", shifted(0.05))]
+    lines += [*speeds("small", b1=1.0, b64=100.0, b512=900.0), *speeds("good", b1=0.9, b64=90.0)]
+    lines.append(result(job("good", kind="cost", batch_size=512), "good", status="oom", reason="out of memory"))
+    figure, table = plane(lines)
+    assert {row["model"] for row in rows_of(figure)} == {"small", "good"}
+    assert figure.caption.startswith("Batch 64, the largest that all were measured at. ")
+    assert "nothing is better in both respects than what lies on it" in figure.caption
+    assert [texts(table, row) for row in range(2)] == [["good", "1.0"], ["small", "1.0"]]
+    assert table.columns[1].tooltip == "Batch 64"
+
+
+def test_who_has_no_cost_where_most_have_is_named_with_the_reason() -> None:
+    lines = [line for n, label in enumerate("abcde") for line in quality(label, shifted(0.01 * n))]
+    lines += [*speeds("a", b64=100.0, b512=500.0), *speeds("b", b64=90.0, b512=900.0), *speeds("c", b512=50.0)]
+    lines.append(result(job("d", kind="cost", batch_size=512), "d", status="oom", reason="out of memory"))
+    lines += quality("f", [0.99, None, None, None, None]) + speeds("f", b512=700.0)
+    lines += quality("g", [None] * 5) + speeds("g", b512=800.0)
+    figure, table = plane(lines)
+    assert {row["model"] for row in rows_of(figure)} == {"a", "b", "c", "f"}
+    assert figure.caption.startswith("Batch 512. ")
+    assert "of those drawn with the same seeds nothing is better in both respects" in figure.caption
+    assert "Drawn, but not ranked: f (1 of 5 seeds)." in figure.caption
+    missing = "d (out of memory at batch 512), e (not measured at batch 512) and g (not run yet)"
+    assert f"Left out: {missing}." in figure.caption
+    assert [texts(table, row)[0] for row in range(len(table.rows))] == ["c", "b", "a"]
+    assert f"Left out: {missing.replace(' and g', ', g')} and f (1 of 5 seeds)." in table.caption
+
+
+def test_nothing_is_said_to_be_unbeaten_by_those_that_cannot_be_ranked() -> None:
+    lines = [*quality("a", FIVE), *quality("b", shifted(-0.05)), *quality("half", [0.99, 0.99, None, None, None])]
+    lines += [*speeds("a", b64=100.0), *speeds("b", b64=80.0), *speeds("half", b64=500.0)]
+    figure, _ = plane(lines)
+    assert "Of those with the same seeds nothing beats a in either respect." in figure.caption
+    figure, _ = plane([*lines[:10], *quality("b", shifted(-0.05)), *speeds("a", b64=100.0), *speeds("b", b64=80.0)])
+    assert "Nothing beats a in either respect." in figure.caption
 
 
 def timed(label: str, times: list[float], dataset: str, target: float = 0.9) -> list[Result]:
