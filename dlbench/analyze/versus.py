@@ -1,174 +1,75 @@
 """B against A, row by row: what became better, worse, faster, slower, and what of it a gate may act on.
 
-Quality: paired t over common seeds, corrected by Holm over all rows (`dlbench.analyze.compare`). Cost: ratios over
+Quality: paired t over common seeds, or, where a target was missed, who misses more and who is later
+(`dlbench.analyze.versus_quality`), corrected by Holm over all of them. Cost: ratios over
 rounds, corrected over all costs (`dlbench.analyze.versus_costs`). Each of the two families keeps two-sided 5 %, of
 which one half is on the side of worse: a gate between two equal runs fails in at most 5 % of cases. A job that fails
 where it did not needs no statistics. Knows nothing of stores and of what a table looks like.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from dlbench.analyze.changes import Change, changes, machine_changes, shared
-from dlbench.analyze.compare import LEAST_SEEDS, Paired, compare, correct
-from dlbench.analyze.contenders import Contender, finished
+from dlbench.analyze.contenders import finished
 from dlbench.analyze.partners import Alone, Match, Partners
-from dlbench.analyze.verdict import seeds_phrase
-from dlbench.analyze.versus_costs import clock_rows, clocked, cost_rows, costs_judged
-from dlbench.analyze.versus_rows import Judgement, Row, Settings, without
-from dlbench.schema.metric import Metric
-from dlbench.schema.record import Record, Result
+from dlbench.analyze.versus_costs import cost_rows, costs_judged
+from dlbench.analyze.versus_jobs import JOB_KINDS, JobKind, job_rows, jobs_of
+from dlbench.analyze.versus_quality import Draft, quality_judged, training_rows
+from dlbench.analyze.versus_rows import Judgement, Row, Settings
+from dlbench.schema.record import Record
 
-QUALITY = ("steps_to_target",)
-"""Metrics of trainings that are compared besides the task's own."""
-FAILED = frozenset({"failed", "oom", "diverged", "timeout"})
 _SIDES: tuple[Literal["a"], Literal["b"]] = ("a", "b")
-JOBS = "finished jobs"
-"""Stands for a metric where jobs of one side failed that the other finished."""
+_Evidence = tuple[object, ...]
+"""What names the jobs of one kind on both sides: where it is equal, so is all that can be told."""
 
 
 def versus(matches: Sequence[Match], settings: Settings) -> tuple[Row, ...]:
     """All rows of all matches, in their order, judged and corrected over all of them."""
-    rows: list[Row] = []
-    family: list[tuple[int, Paired]] = []
-    measured = _sharing(matches)
+    return _each_once(_rows_of(matches, settings))
+
+
+def _each_once(found: Sequence[Sequence[Row]]) -> tuple[Row, ...]:
+    return tuple({id(row): row for rows in found for row in rows}.values())
+
+
+def _rows_of(matches: Sequence[Match], settings: Settings) -> list[list[Row]]:
+    """For each match its rows.
+
+    What several suites list is tested once and shown in each. Contenders of one arena that share jobs, as those do who
+    differ in the learning rate alone and share costs, share one row: it is the same object for all of them.
+    """
+    drafts: list[Draft] = []
+    known: dict[_Evidence, range] = {}
+    names: dict[tuple[str, _Evidence], list[str]] = {}
     for match in matches:
-        foreign = () if settings.across_machines else machine_changes(match.a, match.b)
-        rows += _job_rows(match, foreign)
-        for metric, paired in _quality(match, settings):
-            if paired is not None:
-                family.append((len(rows), paired))
-            rows.append(_quality_row(match, metric, paired, settings))
-        rows += clock_rows(match, settings, foreign)
-        if names := measured.pop(_measurements(match), []):
-            rows += cost_rows(replace(match, name=", ".join(names)), settings, foreign)
-    for (index, _), paired in zip(
-        family, correct([p for _, p in family], [rows[i].better == "higher" for i, _ in family]), strict=True
-    ):
-        rows[index] = _quality_judged(rows[index], paired)
-    return tuple(costs_judged(rows, settings))
+        for kind in JOB_KINDS:
+            evidence = _evidence(match, kind)
+            names.setdefault((match.arena, evidence), []).append(match.name)
+            if evidence not in known:
+                made = _drafts(match, kind, settings)
+                known[evidence] = range(len(drafts), len(drafts) + len(made))
+                drafts += made
+    judged = costs_judged(quality_judged(drafts), settings)
+    titled = {
+        (arena, evidence): [replace(judged[index], where=f"{', '.join(some)} on {arena}") for index in known[evidence]]
+        for (arena, evidence), some in names.items()
+    }
+    return [[row for kind in JOB_KINDS for row in titled[match.arena, _evidence(match, kind)]] for match in matches]
 
 
-def _sharing(matches: Sequence[Match]) -> dict[tuple[str, ...], list[str]]:
-    """Cost jobs of a match → names of all that have them: who differs in the learning rate alone shares one row."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for match in matches:
-        found.setdefault(_measurements(match), []).append(match.name)
-    return found
+def _evidence(match: Match, kind: JobKind) -> _Evidence:
+    sides = [jobs_of(side, kind) for side in (match.a, match.b)]
+    return kind, *(tuple((result.entry.job.id, result.entry.skipped) for result in side) for side in sides)
 
 
-def _measurements(match: Match) -> tuple[str, ...]:
-    return (*(result.entry.job.id for result in match.a.cost), "", *(result.entry.job.id for result in match.b.cost))
-
-
-def _quality(match: Match, settings: Settings) -> list[tuple[Metric, Paired | None]]:
-    known = {metric.name: metric for result in (match.b.train, match.a.train) for metric in _metrics(result)}
-    if settings.metrics:
-        wanted = [name for name in settings.metrics if name in known and not clocked(name)]
-    else:
-        wanted = [name for name in (*([match.score.name] if match.score else []), *QUALITY) if name in known]
-    found = []
-    for name in wanted:
-        higher = known[name].better == "higher"
-        found.append((known[name], compare(match.b.values(name), match.a.values(name), higher_is_better=higher)))
-    return found
-
-
-def _metrics(results: Sequence[Result]) -> list[Metric]:
-    return [metric for _, record in finished(results) for metric in record.metrics]
-
-
-def _quality_row(match: Match, metric: Metric, paired: Paired | None, settings: Settings) -> Row:
-    ours, theirs = match.a.values(metric.name), match.b.values(metric.name)
-    row = Row(
-        where=match.title,
-        kind="difference",
-        metric=metric.name,
-        batch_size=None,
-        unit=metric.unit,
-        better=metric.better,
-        n=(len(ours), len(theirs)),
-        threshold=settings.thresholds.get(metric.name, 0.0),
-        word="too few seeds",
-        note="no common seed" if ours and theirs else without(ours, theirs, "value"),
-    )
-    if paired is None:
-        return row
-    return replace(
-        row,
-        n=(paired.n, paired.n),
-        a=paired.other_mean,
-        b=paired.mean,
-        change=paired.difference,
-        low=paired.low,
-        high=paired.high,
-        p=paired.p,
-        note="",
-    )
-
-
-def _quality_judged(row: Row, paired: Paired) -> Row:
-    left_out = f"{paired.unpaired} of {paired.unpaired + paired.n} seeds have no pair" if paired.unpaired else ""
-    row = replace(row, p_holm=paired.p_holm, word=paired.word, note=left_out)
-    if row.better == "neither":
-        return replace(row, word="no verdict", note="the metric has no better and worse")
-    if paired.word == "too few seeds":
-        return replace(row, note=f"{paired.n} of {LEAST_SEEDS} common seeds" + (f"; {left_out}" if left_out else ""))
-    if paired.word == "indistinguishable":
-        return replace(
-            row, judgement="unchanged", note="; ".join(filter(None, (seeds_phrase(paired, row.unit), left_out)))
-        )
-    if abs(paired.difference) <= row.threshold:
-        return replace(row, judgement="unchanged", note="within the threshold")
-    return replace(row, judgement="regression" if paired.word == "worse" else "improvement")
-
-
-def _job_rows(match: Match, foreign: Sequence[str]) -> list[Row]:
-    """A row where jobs of one side failed that the other finished: a failure needs no statistics."""
-    rows = []
-    kinds: tuple[tuple[str, Callable[[Contender], tuple[Result, ...]]], ...] = (
-        ("train", lambda side: side.train),
-        ("cost", lambda side: side.cost),
-    )
-    for kind, jobs in kinds:
-        a, b = _ends(jobs(match.a)), _ends(jobs(match.b))
-        lost = [b[key] for key in a.keys() & b.keys() if a[key] == "ok" and b[key] in FAILED]
-        won = [a[key] for key in a.keys() & b.keys() if b[key] == "ok" and a[key] in FAILED]
-        if not lost and not won:
-            continue
-        both = sum(key in b for key in a)
-        ends = ", ".join(f"{len([e for e in lost or won if e == end])} {end}" for end in sorted({*(lost or won)}))
-        judged = not foreign or kind == "train"
-        rows.append(
-            Row(
-                where=match.title,
-                kind="jobs",
-                metric=f"{JOBS} ({kind})",
-                batch_size=None,
-                unit="count",
-                better="higher",
-                n=(both, both),
-                a=float(sum(a[key] == "ok" for key in a.keys() & b.keys())),
-                b=float(sum(b[key] == "ok" for key in a.keys() & b.keys())),
-                word="fails" if lost else "works",
-                judgement="undecided" if not judged else "regression" if lost else "improvement",
-                note=f"{'B' if lost else 'A'}: {ends}" + ("" if judged else f"; another machine: {', '.join(foreign)}"),
-            )
-        )
-    return rows
-
-
-def _ends(results: Sequence[Result]) -> dict[tuple[object, ...], str]:
-    """What became of each job: by seed, or by batch size and round."""
-    found: dict[tuple[object, ...], str] = {}
-    for result in results:
-        point = result.entry.job.cost
-        if point is None:
-            found[(result.entry.job.seed,)] = result.status
-        elif not point.anchor:
-            found[(point.batch_size, point.round, point.largest_batch, point.phases)] = result.status
-    return found
+def _drafts(match: Match, kind: JobKind, settings: Settings) -> list[Draft]:
+    foreign = () if settings.across_machines else machine_changes(match.a, match.b)
+    failed = [Draft(row) for row in job_rows(match, kind, foreign)]
+    if kind == "train":
+        return failed + training_rows(match, settings, foreign)
+    return failed + [Draft(row) for row in cost_rows(match, settings, foreign)]
 
 
 @dataclass(frozen=True)
@@ -203,11 +104,13 @@ def found(a: str, b: str, partners: Partners, settings: Settings) -> Versus:
         a: what A is, in words.
     """
     matches = partners.matches
+    rows = _rows_of(matches, settings)
+    left_out = [one for match, some in zip(matches, rows, strict=True) for one in _left_out(match, some, settings)]
     return Versus(
         a=a,
         b=b,
-        rows=versus(matches, settings),
-        alone=(*partners.alone, *(one for match in matches for one in _left_out(match))),
+        rows=_each_once(rows),
+        alone=(*partners.alone, *left_out),
         changed=tuple(shared({match.title: changes(match) for match in matches})),
         warnings=tuple(_warnings(matches, settings)),
         metrics=tuple(
@@ -216,16 +119,22 @@ def found(a: str, b: str, partners: Partners, settings: Settings) -> Versus:
     )
 
 
-def _left_out(match: Match) -> list[Alone]:
-    """What of a match has no row, or one side only: where nothing has finished, and batch sizes."""
+def _left_out(match: Match, rows: Sequence[Row], settings: Settings) -> list[Alone]:
+    """What of a match has no row: where nothing has finished, metrics that were asked for, and batch sizes."""
     if not _records(match, "a") and not _records(match, "b"):
         return [Alone("neither", match.title, "nothing has finished")]
+    shown = {row.metric for row in rows}
+    lacking = [
+        Alone("neither", f"{metric} of {match.title}", "neither side has it")
+        for metric in settings.metrics
+        if metric not in shown
+    ]
     ours, theirs = set(match.a.batch_sizes), set(match.b.batch_sizes)
     if not ours or not theirs:
-        return []
-    one = [Alone("A", f"{match.title} at batch {size}", "B has no such round") for size in sorted(ours - theirs)]
+        return lacking
     return [
-        *one,
+        *lacking,
+        *(Alone("A", f"{match.title} at batch {size}", "B has no such round") for size in sorted(ours - theirs)),
         *(Alone("B", f"{match.title} at batch {size}", "A has no such round") for size in sorted(theirs - ours)),
     ]
 

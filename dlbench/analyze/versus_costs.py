@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dlbench.analyze.compare import holm
-from dlbench.analyze.contenders import Contender, finished
+from dlbench.analyze.contenders import Contender
 from dlbench.analyze.floors import USUAL
 from dlbench.analyze.logratio import paired_logs, welch_logs
 from dlbench.analyze.partners import Match
@@ -41,13 +41,22 @@ def cost_rows(match: Match, settings: Settings, foreign: Sequence[str]) -> list[
     return rows
 
 
-def clock_rows(match: Match, settings: Settings, foreign: Sequence[str]) -> list[Row]:
-    """Times of trainings that were asked for, such as `time_to_target_s`: costs whose rounds are seeds."""
-    rows = []
-    for metric in _clocks(match, settings):
-        ours, theirs = ({seed: (v, False) for seed, v in c.values(metric.name).items()} for c in (match.a, match.b))
-        rows.append(_cost_row(match, metric, None, ours, theirs, settings, foreign))
-    return rows
+def clock_row(
+    match: Match,
+    metric: Metric,
+    ours: Mapping[int, float],
+    theirs: Mapping[int, float],
+    settings: Settings,
+    foreign: Sequence[str],
+) -> Row:
+    """A time of trainings that was asked for, such as `train_time_s`: a cost whose rounds are seeds.
+
+    Args:
+        ours: of A: seed → time.
+        theirs: of B.
+    """
+    rounds = [{seed: (value, False) for seed, value in side.items()} for side in (ours, theirs)]
+    return _cost_row(match, metric, None, rounds[0], rounds[1], settings, foreign)
 
 
 def _costs(match: Match, size: int, settings: Settings) -> list[Metric]:
@@ -60,12 +69,6 @@ def _costs(match: Match, size: int, settings: Settings) -> list[Metric]:
                 if asked and metric.value is not None:
                     found.setdefault(metric.name, metric)
     return list(found.values())
-
-
-def _clocks(match: Match, settings: Settings) -> list[Metric]:
-    records = [record for side in (match.a, match.b) for _, record in finished(side.train)]
-    known = {metric.name: metric for record in records for metric in record.metrics}
-    return [known[name] for name in settings.metrics if name in known and clocked(name)]
 
 
 def clocked(metric: str) -> bool:
@@ -107,9 +110,7 @@ def _cost_row(
         unit=metric.unit,
         better=metric.better,
         n=(len(a), len(b)),
-        threshold=settings.thresholds.get(
-            metric.name, match.floors.get(metric.name, usual_floor(metric, together=match.together))
-        ),
+        threshold=threshold_of(match, metric, settings),
         word="not told",
     )
     ratio, p = paired_logs(b, a) if match.together else welch_logs(list(b.values()), list(a.values()))
@@ -119,7 +120,13 @@ def _cost_row(
     few = min(row.n) if not match.together else len(a.keys() & b.keys())
     if few < LEAST_ROUNDS:
         return replace(row, word="too few rounds", note=f"{few} of {LEAST_ROUNDS} rounds")
-    return replace(row, note=_why_not(match, metric, noisy, foreign))
+    return replace(row, note=why_not(match, metric, noisy, foreign))
+
+
+def threshold_of(match: Match, metric: Metric, settings: Settings) -> float:
+    """How large a change of a cost must be, as a fraction: what was asked for, else the noise floor."""
+    floor = match.floors.get(metric.name, usual_floor(metric, together=match.together))
+    return settings.thresholds.get(metric.name, floor)
 
 
 def _why_no_ratio(ours: Mapping[int, object], theirs: Mapping[int, object], what: str) -> str:
@@ -157,7 +164,7 @@ def _quiet(
     return (every[0], every[1]), True
 
 
-def _why_not(match: Match, metric: Metric, noisy: bool, foreign: Sequence[str]) -> str:
+def why_not(match: Match, metric: Metric, noisy: bool, foreign: Sequence[str]) -> str:
     """Why a cost is not judged; empty where it is."""
     if metric.better == "neither":
         return "the metric has no better and worse"

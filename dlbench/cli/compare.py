@@ -25,9 +25,9 @@ Examples: dlbench compare lstm transformer --suite rnn_vs_transformer
 
 dlbench compare model:lstm model:gru --metric test_f1_macro --threshold test_f1_macro=0.01
 
-dlbench compare HEAD~1 HEAD --suite quickstart --gate --threshold train_throughput=10%
+dlbench compare HEAD~1 HEAD --suite rnn_vs_transformer --gate --threshold train_throughput=10%
 
-dlbench compare ../old/.dlbench:quickstart quickstart --json
+dlbench compare ../old/.dlbench:reference reference --json
 """
 
 
@@ -70,7 +70,7 @@ def compare(
 
     A word is the first of these that fits: STORE:SUITE, a folder with a store, a suite, a contender of a suite, a git
     revision that records were made at. Costs count as changed beyond the noise floor that `dlbench calibrate` measured,
-    else beyond 5 %.
+    else beyond 5 %. Quality is judged from 5 common seeds on, a cost from 3 rounds on; a missed target is infinite.
     """
     if markdown and json:
         raise UsageError("--markdown and --json both want stdout: take one")

@@ -159,7 +159,8 @@ def comment(found: Versus) -> str:
 
 
 HOW = (
-    "Differences are means over common seeds, ratios geometric means over rounds, both with 95 % intervals; "
+    "Differences are means over common seeds, ratios geometric means over rounds, both with 95 % intervals; where a "
+    "target was missed, A and B are medians, and a miss is infinite; "
     "verdicts are corrected over all rows (Holm), and a cost must change by more than the noise floor."
 )
 """What the columns mean, once."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from dlbench.analyze.compare import holm
 from dlbench.analyze.logratio import paired_logs, welch_logs
 from dlbench.analyze.partners import Partners, across, joined, within
 from dlbench.analyze.results import Results
-from dlbench.analyze.versus import JOBS, found, versus
+from dlbench.analyze.versus import found, versus
+from dlbench.analyze.versus_jobs import JOBS
 from dlbench.analyze.versus_rows import Row, Settings, summary
+from dlbench.schema.metric import Metric
 from dlbench.schema.record import Record, Result
 
 SCORES = (0.90, 0.905, 0.912, 0.899, 0.907, 0.903)
@@ -265,6 +268,133 @@ def test_summary_counts_what_was_told() -> None:
     assert summary(()) == "nothing compared"
 
 
+# --- targets --------------------------------------------------------------------------------------------------------
+
+
+def reached(times: Sequence[float | None], label: str = "lstm", *, per_s: float = 10.0, **fields: Any) -> list[Result]:
+    """Trainings with a target: steps until each seed reached it, None where it never did; all of one score."""
+
+    def to_target(name: str, unit: str, value: float | None) -> Metric:
+        return Metric(name=name, value=value, unit=unit, better="lower", reason=None if value else "not reached")
+
+    results = []
+    for one, steps in zip(quality(label, [0.9] * len(times), train={"target": 0.8}, **fields), times, strict=True):
+        assert one.record is not None
+        times_to = (
+            to_target("steps_to_target", "steps", steps),
+            to_target("time_to_target_s", "s", steps and steps / per_s),
+        )
+        results.append(
+            one.model_copy(
+                update={"record": one.record.model_copy(update={"metrics": (*one.record.metrics, *times_to)})}
+            )
+        )
+    return results
+
+
+STEPS: tuple[float, ...] = (1000, 1012, 995, 1004, 990, 1007, 998, 1001, 993, 1010)
+TIMES = Settings(metrics=("steps_to_target", "time_to_target_s"))
+
+
+def half(steps: Sequence[float]) -> list[float | None]:
+    """Faster, where it gets there: every second seed."""
+    return [step - 100 if number % 2 else None for number, step in enumerate(steps)]
+
+
+def test_missing_half_of_the_targets_is_worse_however_fast_the_rest() -> None:
+    a, b = side(reached(STEPS)), side(reached(half(STEPS)))
+    for settings in (USUAL, TIMES):
+        row = judged(a, b, settings)["steps_to_target", None]
+        assert (row.word, row.judgement, row.note) == ("worse", "regression", "B misses 5 of 10 seeds")
+        assert row.p == pytest.approx(stats.barnard_exact([[5, 10], [5, 0]]).pvalue)
+        assert (row.n, row.a, row.b, row.change) == ((10, 10), pytest.approx(1000.5), math.inf, None)
+        assert judged(b, a, settings)["steps_to_target", None].judgement == "improvement"
+    row = judged(a, b, TIMES)["time_to_target_s", None]
+    assert (row.word, row.judgement, row.note) == ("worse", "regression", "B misses 5 of 10 seeds")
+
+
+@pytest.mark.parametrize("contenders", [1, 20])
+def test_missing_all_that_was_reached_is_a_regression_among_however_many(contenders: int) -> None:
+    names = [f"m{n}" for n in range(contenders)]
+    a = side(*(reached(STEPS[:5], name) for name in names))
+    b = side(*(reached([None] * 5 if name == "m0" else STEPS[:5], name) for name in names))
+    rows = [row for row in versus(across(a, b).matches, USUAL) if row.metric == "steps_to_target"]
+    assert [row.judgement for row in rows] == ["regression"] + ["unchanged"] * (contenders - 1)
+    assert rows[0].note == "B misses 5 of 5 seeds"
+    few = judged(side(reached(STEPS[:4])), side(reached([None] * 4)))["steps_to_target", None]
+    assert (few.word, few.judgement, few.note) == (
+        "too few seeds",
+        "undecided",
+        "B misses 4 of 4 seeds; 4 of 5 common seeds",
+    )
+
+
+def test_who_misses_more_is_never_called_better() -> None:
+    """One miss may be chance, and nine seeds that are faster do not outweigh it."""
+    a, b = side(reached(STEPS)), side(reached([None, *(step / 2 for step in STEPS[1:])]))
+    row = judged(a, b)["steps_to_target", None]
+    assert (row.word, row.judgement) == ("not told", "undecided")
+    assert row.note == "B misses 1 of 10 seeds, which may be chance"
+    row = judged(b, a)["steps_to_target", None]
+    assert (row.word, row.judgement) == ("not told", "undecided")
+    assert row.note == "A misses 1 of 10 seeds, which may be chance"
+
+
+def test_equally_many_misses_leave_it_to_who_is_first() -> None:
+    """The sign test over seeds, a miss being last: eight of nine decide."""
+    a = side(reached([None, *STEPS[1:]]))
+    slower = judged(a, side(reached([None, *(step + 50 for step in STEPS[1:])])))["steps_to_target", None]
+    assert (slower.word, slower.judgement) == ("worse", "regression")
+    assert slower.p == pytest.approx(stats.binomtest(0, 9).pvalue)
+    assert slower.note == "A misses 1 of 10 seeds; B misses 1 of 10 seeds"
+    lenient = Settings(thresholds={"steps_to_target": 60})
+    assert (
+        judged(a, side(reached([None, *(step + 50 for step in STEPS[1:])])), lenient)["steps_to_target", None].judgement
+        == "unchanged"
+    )
+    none = judged(side(reached([None] * 5)), side(reached([None] * 5)))["steps_to_target", None]
+    assert (none.word, none.judgement) == ("not told", "undecided")
+
+
+def test_a_training_that_broke_has_missed_its_target() -> None:
+    steps = [step - 100 for step in STEPS]
+    broken = [
+        one if number % 2 else result(one.entry.job, "lstm", status="diverged", reason="nan")
+        for number, one in enumerate(reached(steps))
+    ]
+    row = judged(side(reached(STEPS)), side(broken))["steps_to_target", None]
+    assert (row.judgement, row.note) == ("regression", "B misses 5 of 10 seeds")
+
+
+def test_times_of_another_machine_are_no_times_but_a_miss_is_a_miss() -> None:
+    other = {"machine": {"cpu": "Another CPU"}}
+    row = judged(side(reached(STEPS)), side(reached(half(STEPS), **other)), TIMES)["time_to_target_s", None]
+    assert row.judgement == "regression"
+    once = [None, *STEPS[1:]]
+    slow = side(reached(once, per_s=1.0, **other))
+    row = judged(side(reached(once)), slow, TIMES)["time_to_target_s", None]
+    assert (row.judgement, row.p) == ("undecided", 1.0)
+    assert row.note == "A misses 1 of 10 seeds; B misses 1 of 10 seeds; another machine: cpu"
+    row = judged(side(reached(once)), slow, replace(TIMES, across_machines=True))["time_to_target_s", None]
+    assert row.judgement == "regression"
+    near = judged(side(reached(once)), side(reached(once, per_s=9.8)), TIMES)["time_to_target_s", None]
+    assert near.judgement == "unchanged"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5])
+def test_equal_sides_that_miss_are_seldom_told_apart(share: float) -> None:
+    """Of 300 pairs of ten seeds, of which a share misses, at most 5 % are called worse or better, and slack."""
+    rng = np.random.default_rng(5)
+    told = 0
+    for _ in range(300):
+        a, b = (
+            side(reached([float(t) if rng.random() >= share else None for t in rng.normal(1000, 20, size=10)]))
+            for _ in range(2)
+        )
+        told += judged(a, b)["steps_to_target", None].judgement in ("regression", "improvement")
+    assert told <= stats.binom.ppf(0.999, 300, 0.05)
+
+
 # --- partners -------------------------------------------------------------------------------------------------------
 
 
@@ -393,6 +523,35 @@ def test_contenders_that_share_cost_jobs_get_one_row() -> None:
         ("lstm lr=0.1 on ag_news", "test_accuracy"),
         ("lstm lr=0.1, lstm lr=0.2 on ag_news", "train_throughput"),
         ("lstm lr=0.2 on ag_news", "test_accuracy"),
+    ]
+
+
+def test_suites_that_share_jobs_show_them_in_each_and_count_them_once() -> None:
+    """What was measured once is one test among all, whoever lists it."""
+    weak = [score + shift for score, shift in zip(SCORES, (0.004, 0.011, 0.001, 0.009, 0.012, 0.003), strict=True)]
+    wide = [0.85 * speed for speed in (1000.0, 1030.0, 980.0, 1025.0, 985.0)]
+    a = side(quality("lstm", SCORES), speeds(SPEEDS))
+    b = side(quality("lstm", weak), speeds(wide))
+    alone = versus(across(a, b).matches, USUAL)
+    assert [row.judgement for row in alone] == ["improvement", "regression"]
+    twice = versus(joined([across(a, b, suffix=" in one"), across(a, b, suffix=" in two")]).matches, USUAL)
+    assert [(row.where, row.metric) for row in twice] == [
+        (f"lstm on ag_news in {name}", row.metric) for name in ("one", "two") for row in alone
+    ]
+    assert [(row.p_holm, row.word) for row in twice] == 2 * [(row.p_holm, row.word) for row in alone]
+
+
+def test_a_metric_that_was_asked_for_and_is_not_there_is_listed() -> None:
+    words = quality("lm", [3 + 0.01 * n for n in range(6)], task="language_modelling", name="loss", better="lower")
+    both = side(quality("lstm", SCORES), words, speeds(SPEEDS))
+    comparison = found("a", "b", across(both, both), Settings(metrics=("test_accuracy", "train_throughput")))
+    assert {(row.where, row.metric) for row in comparison.rows} == {
+        ("lstm on text_classification on ag_news", "test_accuracy"),
+        ("lstm on text_classification on ag_news", "train_throughput"),
+    }
+    assert [(one.side, one.what, one.why) for one in comparison.alone] == [
+        ("neither", f"{metric} of lm on language_modelling on ag_news", "neither side has it")
+        for metric in ("test_accuracy", "train_throughput")
     ]
 
 

@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from synthetic import costs, quality, suite
-from terminal import Finished, Terminal
+from terminal import ROOT, Finished, Terminal
 from typer.testing import CliRunner
 
+from dlbench.analyze.compare import LEAST_SEEDS
+from dlbench.analyze.versus_costs import LEAST_ROUNDS
 from dlbench.cli.app import app
+from dlbench.cli.compare import EPILOG
 from dlbench.errors import UsageError
 from dlbench.jobdir import JobDir
 from dlbench.schema.job import Work
+from dlbench.schema.metric import Metric
 from dlbench.schema.record import Result
 from dlbench.store.folder import Store
 
@@ -133,6 +138,38 @@ def test_partners_that_are_missing_are_listed(terminal: Terminal) -> None:
     assert "not gated, for it has no partner: gru on ag_news" in said.err
 
 
+def test_missed_targets_gate(terminal: Terminal) -> None:
+    """Half of the targets missed, the others reached sooner: worse, in the table and at the gate."""
+
+    def trained(steps: Sequence[int | None]) -> list[Result]:
+        found = []
+        for one, step in zip(quality("lstm", [0.9] * len(steps), train={"target": 0.8}), steps, strict=True):
+            assert one.record is not None
+            reason = None if step else "val_accuracy did not reach 0.8"
+            metric = Metric(name="steps_to_target", value=step, unit="steps", better="lower", reason=reason)
+            record = one.record.model_copy(update={"metrics": (*one.record.metrics, metric)})
+            found.append(one.model_copy(update={"record": record}))
+        return found
+
+    keep(terminal.folder / "a", trained([1000 + n for n in range(10)]))
+    keep(terminal.folder / "b", trained([900 + n if n % 2 else None for n in range(10)]))
+    said = terminal("compare", "a", "b", "--gate", code=1)
+    assert "1 regression, no improvements, 1 unchanged" in said.out
+    assert "gate: steps_to_target of lstm on ag_news: 1,004 → ∞, worse (B misses 5 of 10 seeds)" in said.err
+    assert terminal("compare", "a", "b", "--json").json["rows"][1]["b"] is None
+    assert "a miss is infinite" in terminal("compare", "a", "b", "--markdown").out
+
+
+def test_the_gates_of_the_help_have_enough_to_judge() -> None:
+    """Every suite that an example gates has the seeds and rounds of a verdict."""
+    gated = re.findall(r"^dlbench compare .*--suite (\w+) .*--gate", EPILOG, re.MULTILINE)
+    assert gated
+    for name in gated:
+        planned = YAML(typ="safe").load((ROOT / "suites" / f"{name}.yaml").read_text())
+        assert planned["seeds"] >= LEAST_SEEDS
+        assert planned["cost"]["rounds"] >= LEAST_ROUNDS
+
+
 # --- what A and B can be --------------------------------------------------------------------------------------------
 
 
@@ -145,6 +182,15 @@ def test_two_contenders_of_a_suite(terminal: Terminal) -> None:
     assert rows["train_peak_memory_bytes"]["note"] == "B has no round at batch 64"
     assert said["changed"] == [{"key": "model", "old": "lstm", "new": "gru", "of": ["lstm → gru on ag_news"]}]
     assert "compared with itself" in terminal("compare", "lstm", "lstm", code=2).err
+
+
+def test_what_cannot_be_told_apart_is_refused(terminal: Terminal) -> None:
+    both = [*(one for h in (32, 64) for one in quality(f"lstm {h}", SCORES, params={"hidden_size": h})), *gru()]
+    keep(terminal.folder / ".dlbench", both)
+    said = terminal("compare", "model:lstm", "model:gru", "--gate", code=2)
+    assert "lstm 32 on ag_news (several have the same settings: name one of them instead of 'lstm')" in said.err
+    assert "both 'lstm 64' and 'lstm' mean it" in terminal("compare", "lstm 64", "lstm", code=2).err
+    assert "lstm 64 → gru" in terminal("compare", "lstm 64", "gru").out
 
 
 def test_two_suites_and_a_suite_of_another_store(terminal: Terminal) -> None:
