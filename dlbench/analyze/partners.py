@@ -117,7 +117,8 @@ def within(results: Results, one: str, other: str) -> Partners:
             matches.append(Match(arena.title, name, arena.score, a, b, results.noise_floors, True, drifted))
         for side, there in _TURNS:
             left = [contender for contender in sides[side] if contender not in {*met, *met.values()}]
-            whys = [_why_unmet(contender, sides[there], words[side], words[there]) for contender in left]
+            nobody = f"there is no {'other ' if both else ''}{words[there]!r} to match"
+            whys = [_why_unmet(contender, sides[there], words[side], words[there]) or nobody for contender in left]
             alone += [Alone(side, f"{c.name} on {arena.title}", why) for c, why in zip(left, whys, strict=True)]
     return Partners(tuple(matches), tuple(alone))
 
@@ -186,8 +187,9 @@ def _why_lonely(contender: Contender, others: Sequence[Contender], there: Side) 
 
 
 def _why_unmet(contender: Contender, others: Sequence[Contender], word: str, other: str) -> str:
+    """Empty where there is nobody to meet."""
     if not others:
-        return f"there is no {other!r} to match"
+        return ""
     partners = sum(_setting(one) == _setting(contender) for one in others)
     if not partners:
         return f"there is no {other!r} with the same settings"

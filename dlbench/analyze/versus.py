@@ -125,7 +125,7 @@ def _left_out(match: Match, rows: Sequence[Row], settings: Settings) -> list[Alo
         return [Alone("neither", match.title, "nothing has finished")]
     shown = {row.metric for row in rows}
     lacking = [
-        Alone("neither", f"{metric} of {match.title}", "neither side has it")
+        Alone("neither", f"{metric} of {match.title}", "neither side has a value")
         for metric in settings.metrics
         if metric not in shown
     ]
