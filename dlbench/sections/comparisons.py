@@ -29,7 +29,7 @@ COLUMNS = (
 SURE_COLUMNS = (
     Column(name="Contender"),
     Column(name="Against"),
-    Column(name="Difference", format="number", tooltip="95 % bootstrap interval (BCa) of the mean over seeds"),
+    Column(name="Bootstrap interval", format="number", tooltip="95 % bootstrap interval (BCa) of the mean over seeds"),
     Column(name="Chance to be better", format="number", tooltip="Probability of improvement, 95 % interval"),
     Column(name="Effect size", format="number", tooltip="Mean over spread of paired differences, 95 % interval"),
 )
