@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from studies import arena_results, cases, recipe_results, recipe_study
 from synthetic import quality, suite
 
 from dlbench.analyze.results import Results
-from dlbench.report import figures
 from dlbench.report.build import build_report
 from dlbench.schema.search import PrunerEntry
 
@@ -63,13 +61,9 @@ def test_any_search_has_a_report(name: str, tmp_path: Path) -> None:
     assert "&lt;b&gt;x|y&lt;/b&gt;" in page or name != "odd names"
 
 
-def test_five_thousand_candidates_are_quick_and_small(tmp_path: Path) -> None:
+def test_the_page_of_five_thousand_candidates_is_small(tmp_path: Path) -> None:
     results = Results(suite(), quality("lstm", [0.9] * 5), [recipe_study(5000)])
-    figures.scripts()  # in the cache after the first report on a machine
-    began = time.perf_counter()
     index = build_report(results, tmp_path)
-    seconds = time.perf_counter() - began
-    assert seconds < 20, f"{seconds:.1f} s; 3 s are expected of an idle machine"
     assert index.stat().st_size < 4e6
     assert "2,000 are drawn" in (tmp_path / "report.md").read_text()
 
