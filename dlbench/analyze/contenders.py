@@ -154,6 +154,12 @@ class Arena:
         return any(c.cost for c in self.contenders) and not any(c.train for c in self.contenders)
 
     @cached_property
+    def seeds(self) -> frozenset[int]:
+        """Seeds with which anyone has a score."""
+        name = self.score.name if self.score is not None else ""
+        return frozenset(seed for contender in self.contenders for seed in contender.values(name))
+
+    @cached_property
     def ranked(self) -> tuple[Contender, ...]:
         """Those with a score for every seed that anyone has a score for, the best mean first.
 
@@ -162,8 +168,7 @@ class Arena:
         if self.score is None or self.score.better == "neither":
             return ()
         scores = {contender: contender.values(self.score.name) for contender in self.contenders}
-        everything = {seed for values in scores.values() for seed in values}
-        fair = [c for c, values in scores.items() if values and values.keys() == everything and not c.emulated]
+        fair = [c for c, values in scores.items() if values and values.keys() == self.seeds and not c.emulated]
         fair.sort(key=lambda contender: fmean(scores[contender].values()), reverse=self.score.better == "higher")
         return tuple(fair) if len(fair) > 1 else ()
 

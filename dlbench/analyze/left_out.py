@@ -24,13 +24,11 @@ def unranked(arena: Arena, contender: Contender) -> str:
     """Why its score can be ranked with nobody's: `emulated precision`, `4 of 5 seeds`; empty if it can be."""
     if contender.emulated:
         return "emulated precision"
-    values = {each: each.values(arena.score.name) for each in arena.contenders} if arena.score else {}
-    seeds = {seed for found in values.values() for seed in found}
-    have = values.get(contender, {})
+    have = contender.values(arena.score.name) if arena.score else {}
     statuses = {result.status for result in contender.train}
     if not have:
         return meaning(statuses.pop()) if len(statuses) == 1 and "ok" not in statuses else "no score"
-    return "" if have.keys() == seeds else f"{len(have)} of {len(seeds)} seeds"
+    return "" if have.keys() == arena.seeds else f"{len(have)} of {len(arena.seeds)} seeds"
 
 
 def uncosted(contender: Contender, metric: str, size: int) -> str:
