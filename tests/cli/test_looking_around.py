@@ -17,7 +17,7 @@ from dlbench.cli.app import app
 
 COMMANDS = (
     "run", "sweep", "plan", "results", "report", "list", "show", "ui", "sync", "init", "schema", "calibrate", "doctor",
-    "compare", "data list", "data fetch", "data verify",
+    "compare", "verify", "data list", "data fetch", "data verify",
 )  # fmt: skip
 
 

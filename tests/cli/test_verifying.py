@@ -181,4 +181,4 @@ def scored(entry: Entry, accuracy: float) -> Result:
 
 
 def test_the_shipped_suite_is_the_package_s_own() -> None:
-    assert (ROOT / "suites" / "reference.yaml").resolve() == REFERENCE
+    assert (ROOT / "suites" / "reference.yaml").read_bytes() == REFERENCE.read_bytes()
