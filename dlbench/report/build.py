@@ -14,6 +14,8 @@ from dlbench.report.page import Page
 from dlbench.report.plain import plain
 from dlbench.schema.blocks import Block, Figure, Pictures, Section
 
+MANY_JOBS = 100
+"""From so many on there are figures enough to draw them in several processes."""
 OWN_SUFFIXES = (".svg", ".png", ".pdf", ".tex")
 """Of files that a report writes into its folders, and takes away when it writes them anew."""
 
@@ -31,7 +33,7 @@ def build_report(results: Results, out: Path, catalog: Catalog | None = None) ->
     Returns:
         The path of `index.html`.
     """
-    with Artists() as artists:
+    with Artists(many=len(results.results) >= MANY_JOBS) as artists:
         page = compose(results, catalog or Catalog(results.suite.plugins))
         drawn = artists.draw({figure.name: figures.static(figure) for figure in page.figures})
     jobs = job_rows(results)

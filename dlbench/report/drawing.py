@@ -33,14 +33,17 @@ class Artists:
     """Processes that draw; started early, they are warm when there is something to draw.
 
     On a single core there are none, and the caller's own process draws.
+
+    Args:
+        many: whether there will be so many figures that other processes are worth their start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, many: bool = True) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         command = [sys.executable, "-P", __file__]  # -P: this folder has modules of the same names as Python's own
         self._children = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            for _ in range(min(cores, MOST_PROCESSES) if cores > 1 else 0)
+            for _ in range(min(cores, MOST_PROCESSES) if many and cores > 1 else 0)
         ]
 
     def __enter__(self) -> "Artists":
