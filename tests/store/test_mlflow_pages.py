@@ -151,7 +151,7 @@ def test_what_a_person_wrote_about_an_experiment_stays(store: Store, uri: str) -
 
 
 def test_the_note_of_an_experiment_from_before_is_taken_over_if_it_is_the_description(store: Store, uri: str) -> None:
-    _client(uri).create_experiment("s", tags={NOTE: "Which one?"})
+    _client(uri).create_experiment("s", str(tmp_path / "artifacts"), tags={NOTE: "Which one?"})
     invocation(store, [end(store, LINES[0])], **FOUND)
     sync(store.root, uri)
     assert "gru is the most accurate" in _experiment(uri).tags[NOTE]
