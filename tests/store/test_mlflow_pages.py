@@ -150,7 +150,9 @@ def test_what_a_person_wrote_about_an_experiment_stays(store: Store, uri: str) -
     assert "test_bleu" in tags["mlflow.sharedViewState.dlbench-scores"]  # nobody touched that one
 
 
-def test_the_note_of_an_experiment_from_before_is_taken_over_if_it_is_the_description(store: Store, uri: str) -> None:
+def test_the_note_of_an_experiment_from_before_is_taken_over_if_it_is_the_description(
+    store: Store, uri: str, tmp_path: Path
+) -> None:
     _client(uri).create_experiment("s", str(tmp_path / "artifacts"), tags={NOTE: "Which one?"})
     invocation(store, [end(store, LINES[0])], **FOUND)
     sync(store.root, uri)
