@@ -33,6 +33,12 @@ Batch = dict[str, "torch.Tensor"]
 Part = tuple[int, int]
 """Part k of n of a split, `(k, n)`, counted from 0."""
 
+Predictions: TypeAlias = "torch.Tensor | Mapping[str, torch.Tensor]"
+"""What a task scores: a tensor, or several under their names, each with one row an example."""
+
+State = dict[str, "torch.Tensor"]
+"""What a model that answers with sequences remembers while it writes; the rows of every tensor are examples."""
+
 Shown: TypeAlias = "str | NDArray[np.uint8]"
 """An example as a person sees it: a text, or a picture, (height, width, 1 or 3): grey, or red, green and blue."""
 
@@ -120,6 +126,34 @@ class ModelModule(Protocol):
         """The model, initialised from torch's global generator; must work on the meta device."""
 
 
+@runtime_checkable
+class Writer(Protocol):
+    """A model whose answers are sequences of tokens, beside its `forward(batch)`, which is for training.
+
+    `forward` gives the logits of all positions at once, (B, T, vocabulary), each from the tokens that really stand
+    before it, `batch["previous"]` (B, T), and from nothing behind. Position by position, `begin` and `step` give the
+    same logits, and remember what would otherwise be computed again. It may also define
+    `attention(batch) -> Mapping[str, Tensor]`: weights over the input's positions, `cross` (B, T, S) for each position
+    of the output, or `encoder` (B, S, S) for each of the input; over several heads their mean.
+    """
+
+    def begin(self, batch: Batch) -> tuple[State, State]:
+        """What is known of the input, and the state before the first token.
+
+        Neither reads `previous` or `target`. The first part never changes; the second is what `step` passes on.
+        """
+
+    def step(self, previous_B: torch.Tensor, position: int, memory: State, state: State) -> tuple[torch.Tensor, State]:
+        """Logits of the next token (B, vocabulary), and the state behind it.
+
+        Args:
+            previous_B: the token before; at position 0 the one that begins every sequence.
+            position: of the next token, from 0.
+            memory: the first part of `begin`, rows as in `previous_B`.
+            state: as `begin` or the last step left it, rows as in `previous_B`; it is not changed.
+        """
+
+
 class Task(Protocol):
     """A built task: examples in memory, on one device."""
 
@@ -144,14 +178,14 @@ class Task(Protocol):
     def loss(self, output: Any, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
         """Mean loss of the model's forward output over the batch, a scalar."""
 
-    def predict(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        """What is scored, one row an example."""
+    def predict(self, model: torch.nn.Module, batch: Batch) -> Predictions:
+        """What is scored of one forward pass, one row an example."""
 
-    def score(self, predictions: torch.Tensor, split: str) -> list[Metric]:
+    def score(self, predictions: Predictions, split: str) -> list[Metric]:
         """Metrics of a split's predictions (rows in the split's order), the task's own first, names unprefixed."""
 
-    def keep(self, predictions: torch.Tensor, split: str) -> dict[str, NDArray[np.generic]]:
-        """Columns of the per-example file: at least `target` and `predicted`, one row an example."""
+    def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
+        """Columns of the per-example file, one row an example; of classes at least `target` and `predicted`."""
 
 
 @runtime_checkable
@@ -165,6 +199,36 @@ class Classifier(Task, Protocol):
 
     def show(self, row: int) -> Shown:
         """The test example of that row as it was before the task made it fit for a model; long texts are cut."""
+
+
+@runtime_checkable
+class Generator(Task, Protocol):
+    """A task whose answers are written token by token by a `Writer`; samples of them are kept and reported.
+
+    Its `predict` gives several tensors under their names; `score` and `keep` get them with those of `generate`.
+    """
+
+    def generate(self, model: torch.nn.Module, batch: Batch, length: int | None = None) -> Mapping[str, torch.Tensor]:
+        """What the model writes for each example: `generated`, ids (B, longest answer), 0 behind the end.
+
+        Args:
+            model: a `Writer`.
+            batch: what it reads.
+            length: write so many tokens, whatever they are, one after the other (for measuring); None: until each
+                sequence ends, searching as the task's parameters say.
+        """
+
+    def show(self, row: int) -> Shown:
+        """What is read in the test example of that row, as it was before it was made fit for a model."""
+
+    def reference(self, row: int) -> str:
+        """What should be written in the test example of that row."""
+
+    def written(self, generated_NT: torch.Tensor) -> list[str]:
+        """Rows of ids as text."""
+
+    def pieces(self, batch: Batch) -> list[tuple[list[str], list[str]]]:
+        """The tokens of each example of a batch as a person reads them: of the input (or none), and of the target."""
 
 
 class TaskModule(Protocol):

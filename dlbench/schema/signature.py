@@ -20,11 +20,18 @@ class Image(Value):
 
 
 class Tokens(Value):
-    """Batches of token sequences, (B, T) with T <= length; id 0 is padding."""
+    """Batches of token sequences, (B, T) with T <= length; id 0 is padding.
+
+    Those that a model answers with end with id 3, which counts to their length; what stands before the first is id 2.
+
+    Attributes:
+        shared: of an output: its ids mean the same tokens as those of the input.
+    """
 
     kind: Literal["tokens"] = "tokens"
     vocabulary: int | None = None
     length: int | None = None
+    shared: bool = False
 
 
 class Vector(Value):
