@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,15 @@ from dlbench.analyze.curves import read as read_curve
 from dlbench.analyze.drift import Drift, drifts
 from dlbench.analyze.floors import noise_floors
 from dlbench.analyze.studies import StudyGroup, groups_of
+from dlbench.schema.attention import Attended, AttentionMaps
+from dlbench.schema.base import Value
 from dlbench.schema.mistake import Mistake, Mistakes
 from dlbench.schema.record import Result
+from dlbench.schema.sample import Sample, Samples
 from dlbench.schema.study import Study
 from dlbench.schema.suite import Suite
+
+V = TypeVar("V", bound=Value)
 
 LEAST_MEMORY = 0.01
 """Difference of two memories, as a fraction, below which nobody is said to need less: peaks often repeat exactly."""
@@ -205,11 +210,25 @@ class Results:
 
     def mistakes(self, result: Result) -> tuple[Mistake, ...] | None:
         """The test mistakes that a train job was surest of; None if it left none or they cannot be read."""
-        path = self._artifact(result, "mistakes")
+        found = self._kept(result, "mistakes", Mistakes)
+        return None if found is None else found.mistakes
+
+    def samples(self, result: Result) -> tuple[Sample, ...] | None:
+        """What a train job's model wrote for some test examples; None if it left nothing or it cannot be read."""
+        found = self._kept(result, "samples", Samples)
+        return None if found is None else found.samples
+
+    def attention(self, result: Result) -> tuple[Attended, ...] | None:
+        """Where a train job's model looks in some test examples; None if it left nothing or it cannot be read."""
+        found = self._kept(result, "attention", AttentionMaps)
+        return None if found is None else found.examples
+
+    def _kept(self, result: Result, role: str, form: type[V]) -> V | None:
+        path = self._artifact(result, role)
         if path is None:
             return None
         try:
-            return Mistakes.model_validate_json(path.read_bytes()).mistakes
+            return form.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             return None
 

@@ -1,31 +1,14 @@
 """The mistakes that a classifier was surest of: the artifact of role `mistakes`."""
 
-from base64 import b64encode
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer
+from pydantic import ConfigDict, Field
 
 from dlbench.schema.base import Value
+from dlbench.schema.picture import Png
 
 MOST = 24
 """Mistakes that a job keeps."""
-
-PNG = b"\x89PNG\r\n\x1a\n"
-"""What every PNG file starts with (PNG specification, 3rd edition, §5.2)."""
-
-
-def _is_png(content: bytes) -> bytes:
-    """A PNG file as far as its header tells: width and height are there, and are no zeros."""
-    if content[: len(PNG)] != PNG or content[12:16] != b"IHDR" or not (any(content[16:20]) and any(content[20:24])):
-        raise ValueError("not a PNG file")
-    return content
-
-
-Png = Annotated[
-    bytes,
-    AfterValidator(_is_png),
-    PlainSerializer(lambda content: b64encode(content).decode(), return_type=str, when_used="json-unless-none"),
-]
 
 
 class Mistake(Value):

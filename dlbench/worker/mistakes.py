@@ -1,16 +1,10 @@
 """The mistakes that a classifier was surest of, with what a person sees of the examples."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn import functional
 
 from dlbench.contracts import Classifier
 from dlbench.schema.mistake import MOST, Mistake, Mistakes
-from dlbench.worker.png import png
-
-LARGEST = 64
-"""Longest side in pixels of a picture that is kept: larger ones are made smaller, so that the file stays small."""
+from dlbench.worker.shown import parts
 
 
 def mistakes_of(task: Classifier, log_probability_NC: torch.Tensor) -> Mistakes:
@@ -33,23 +27,12 @@ def mistakes_of(task: Classifier, log_probability_NC: torch.Tensor) -> Mistakes:
 
 
 def _mistake(task: Classifier, row: int, target: int, predicted: int, probability: float) -> Mistake:
-    shown = task.show(row)
+    text, picture = parts(task.show(row))
     return Mistake(
         index=row,
         target=task.classes[target],
         predicted=task.classes[predicted],
         probability=min(probability, 1.0),  # a log-probability can be rounded to just above 0
-        text=shown if isinstance(shown, str) else None,
-        picture=None if isinstance(shown, str) else png(_small(shown)),
+        text=text,
+        picture=picture,
     )
-
-
-def _small(picture_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture as it is, or, if it is large, as means over areas; its shape is kept."""
-    height, width = picture_HWC.shape[:2]
-    scale = LARGEST / max(height, width)
-    if scale >= 1:
-        return picture_HWC
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    picture_CHW = torch.from_numpy(picture_HWC).permute(2, 0, 1).float()
-    return functional.adaptive_avg_pool2d(picture_CHW, size).round().byte().permute(1, 2, 0).numpy()

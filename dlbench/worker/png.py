@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from dlbench.schema.mistake import PNG
+from dlbench.schema.picture import PNG
 
 COLOUR_TYPES = {1: 0, 3: 2}
 """Channels → the number that the format has for grey, and for red, green and blue."""

@@ -18,8 +18,9 @@ from dlbench.schema.mistake import MOST, Mistakes
 from dlbench.schema.record import Record
 from dlbench.schema.train import TrainSettings
 from dlbench.tasks._classification import kept
-from dlbench.worker.mistakes import LARGEST, mistakes_of
+from dlbench.worker.mistakes import mistakes_of
 from dlbench.worker.png import png
+from dlbench.worker.shown import LARGEST
 from dlbench.worker.work import work
 
 DIGITS = {"train_size": 200, "val_size": 50, "test_size": 300}
