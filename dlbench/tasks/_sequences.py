@@ -19,27 +19,24 @@ POOL = 50
 that batches stay a random mixture."""
 
 
-class Sequences:
-    """Ragged sequences with a target each.
+class Ragged:
+    """Sequences without padding, as values and offsets on one device, out of which padded batches are gathered.
 
-    Stored without padding, as values and offsets. A batch is gathered by one indexed read of overlapping windows,
-    and what runs over into the next sequence is overwritten with padding. Lengths are known on the host as well, so
-    that no batch waits for the device.
+    A batch is one indexed read of overlapping windows; what runs over into the next sequence is overwritten with
+    padding. Lengths are known on the host as well, so that no batch waits for the device.
 
     Args:
         values: ids of all sequences, one after the other, (sum of lengths,).
         offsets: where each begins, and where the last ends, (N + 1,); no sequence is empty.
-        target: (N,).
     """
 
-    def __init__(self, values: NDArray[np.integer], offsets: NDArray[np.integer], target: NDArray[np.integer]) -> None:
+    def __init__(self, values: NDArray[np.integer], offsets: NDArray[np.integer]) -> None:
         self.lengths = np.diff(offsets)
         self.longest = int(self.lengths.max())
         padded = np.pad(values.astype(np.int32), (0, self.longest), constant_values=PADDING)
         self._values = torch.from_numpy(padded)
         self._starts = torch.from_numpy(offsets[:-1].astype(np.int32))
         self._lengths = torch.from_numpy(self.lengths.astype(np.int64))
-        self.target = torch.from_numpy(target.astype(np.int64))
         self._steps = torch.arange(self.longest)
 
     def __len__(self) -> int:
@@ -47,8 +44,47 @@ class Sequences:
 
     def to(self, device: torch.device) -> None:
         """Move everything to the device."""
-        for name in ("_values", "_starts", "_lengths", "target", "_steps"):
+        for name in ("_values", "_starts", "_lengths", "_steps"):
             setattr(self, name, getattr(self, name).to(device))
+
+    def padded(self, rows: NDArray[np.integer], index_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids of some sequences (B, longest of them) and their lengths (B,), int64.
+
+        Args:
+            rows: which, (B,), on the host.
+            index_B: the same on the device.
+        """
+        length = self.lengths[rows]
+        most, least = int(length.max()), int(length.min())
+        windows_NT = self._values.as_strided((len(self._values) - self.longest, self.longest), (1, 1))
+        lengths_B = self._lengths[index_B]
+        tokens_BT = windows_NT.narrow(1, 0, most).index_select(0, self._starts[index_B]).long()
+        if least < most:
+            tokens_BT.masked_fill_(self._steps[:most] >= lengths_B[:, None], PADDING)
+        return tokens_BT, lengths_B
+
+
+class Sequences:
+    """Ragged sequences with a target each.
+
+    Args:
+        values: of `Ragged`.
+        offsets: of `Ragged`.
+        target: (N,).
+    """
+
+    def __init__(self, values: NDArray[np.integer], offsets: NDArray[np.integer], target: NDArray[np.integer]) -> None:
+        self._tokens = Ragged(values, offsets)
+        self.lengths, self.longest = self._tokens.lengths, self._tokens.longest
+        self.target = torch.from_numpy(target.astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def to(self, device: torch.device) -> None:
+        """Move everything to the device."""
+        self._tokens.to(device)
+        self.target = self.target.to(device)
 
     def batches(
         self, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
@@ -60,25 +96,35 @@ class Sequences:
             generator: draws the order of examples and of batches; without it the order is by length.
             part: of the split, whose examples alone are served; None: all.
         """
-        rows = np.arange(len(self)) if part is None else part_rows(len(self), part)
-        lengths_N = self.lengths[rows]
-        if generator is None:
-            order, sizes = _in_order(lengths_N, batch_size)
-        else:
-            order, sizes = _shuffled(lengths_N, batch_size, generator)
-        length, order = lengths_N[order], rows[order]
-        first = np.cumsum(sizes) - sizes
-        longest = np.maximum.reduceat(length, first).tolist()
-        shortest = np.minimum.reduceat(length, first).tolist()
-        index_N = torch.from_numpy(order).to(self.target.device)
-        columns = (index_N, self._starts[index_N], self._lengths[index_N], self.target[index_N])
-        windows_NT = self._values.as_strided((len(self._values) - self.longest, self.longest), (1, 1))
-        pieces = zip(*(torch.split(column, sizes.tolist()) for column in columns), strict=True)
-        for (index_B, starts_B, lengths_B, target_B), most, least in zip(pieces, longest, shortest, strict=True):
-            tokens_BT = windows_NT.narrow(1, 0, most).index_select(0, starts_B).long()
-            if least < most:
-                tokens_BT.masked_fill_(self._steps[:most] >= lengths_B[:, None], PADDING)
-            yield {"tokens": tokens_BT, "lengths": lengths_B, "target": target_B, "index": index_B}
+        for rows, index_B in bucketed(self.lengths, batch_size, generator, part, self.target.device):
+            tokens_BT, lengths_B = self._tokens.padded(rows, index_B)
+            yield {"tokens": tokens_BT, "lengths": lengths_B, "target": self.target[index_B], "index": index_B}
+
+
+def bucketed(
+    lengths_N: NDArray[np.integer],
+    batch_size: int,
+    generator: torch.Generator | None,
+    part: Part | None,
+    device: torch.device,
+) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
+    """Rows of one batch after another, on the host and on the device, examples of similar lengths together.
+
+    Args:
+        lengths_N: of the split's examples, or any whole numbers by which they are to be sorted.
+        batch_size: B; one batch is smaller when it does not divide the number of examples.
+        generator: draws the order of examples and of batches; without it the order is by length.
+        part: of the split, whose examples alone are served; None: all.
+        device: where the second form of the rows is put, all at once.
+    """
+    rows = np.arange(len(lengths_N)) if part is None else part_rows(len(lengths_N), part)
+    if generator is None:
+        order, sizes = _in_order(lengths_N[rows], batch_size)
+    else:
+        order, sizes = _shuffled(lengths_N[rows], batch_size, generator)
+    order = rows[order]
+    index_N = torch.from_numpy(order).to(device)
+    yield from zip(np.split(order, np.cumsum(sizes)[:-1]), torch.split(index_N, sizes.tolist()), strict=True)
 
 
 def _in_order(lengths_N: NDArray[np.integer], batch_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

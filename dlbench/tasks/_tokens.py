@@ -3,7 +3,6 @@
 Id 0 is padding, id 1 an unknown token; an empty text is one unknown token. Knows no tensor.
 """
 
-import os
 import re
 from array import array
 from collections import defaultdict
@@ -11,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dlbench.tasks import _tokenizers
 
 UNKNOWN = 1
 SPECIALS = ("[PAD]", "[UNK]")
@@ -83,21 +84,10 @@ def subwords(
 
     Arguments and answer as in `words`; `min_frequency` is that of a merged pair.
     """
-    # The worker has the threads that its job was given; the tokenizer would take all.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import normalizers
 
-    tokenizer = Tokenizer(models.BPE(unk_token=SPECIALS[UNKNOWN]))
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
-    )
-    # The start of a word is marked by a byte of its own. The trainer's mark for its continuation
-    # (`continuing_subword_prefix`) would give out ids in another order in every process.
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, min_frequency=min_frequency, special_tokens=list(SPECIALS), show_progress=False
-    )
-    tokenizer.train_from_iterator(splits["train"], trainer)
+    normalize = [normalizers.NFKC(), normalizers.Lowercase()]
+    tokenizer = _tokenizers.subwords(splits["train"], vocabulary, min_frequency, SPECIALS, normalize)
     tokenizer.enable_truncation(max_length)
 
     def encoded(texts: Sequence[str]) -> Iterator[list[int]]:
