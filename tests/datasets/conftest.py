@@ -19,7 +19,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, *datasets: str) -> Path:
 @pytest.fixture(scope="session")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mirror of the real text datasets."""
-    return built(tmp_path_factory, "ag_news", "sst2")
+    return built(tmp_path_factory, "ag_news", "multi30k", "sst2")
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections import Counter
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dlbench.datasets import ag_news, sst2
+from dlbench.datasets import ag_news, multi30k, sst2
 from dlbench.errors import DataError
 from dlbench.plan.data import DataOptions, obtain
 from dlbench.tasks import text_classification
@@ -48,12 +49,41 @@ def test_sst2_has_the_sizes_of_kim_2014(mirror: Path) -> None:
     assert splits["train"].labels[:2].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize(("source", "target"), list(permutations(("de", "en", "fr", "cs"), 2)))
+def test_multi30k_has_the_announced_sizes_in_every_pair(mirror: Path, source: str, target: str) -> None:
+    params = multi30k.Params(source=source, target=target)
+    splits = {split: multi30k.load(split, mirror / "multi30k", params) for split in ("train", "val", "test")}
+    for split, size in (("train", 29_000), ("val", 1_014), ("test", 1_000)):
+        pairs = splits[split]
+        assert len(pairs.sources) == len(pairs.targets) == size
+        assert all(text.strip() for text in (*pairs.sources, *pairs.targets))
+        # Long sentences have long translations, and do so only if both stand in the same line.
+        lengths = np.array([[len(text) for text in side] for side in (pairs.sources, pairs.targets)])
+        assert np.corrcoef(lengths)[0, 1] > 0.8
+        assert np.corrcoef(lengths[0], np.roll(lengths[1], 1))[0, 1] < 0.2
+
+
+def test_multi30k_sentences_are_as_published(mirror: Path) -> None:
+    first = {
+        language: multi30k.load("test", mirror / "multi30k", multi30k.Params(target=language)).targets[0]
+        for language in ("en", "fr", "cs")
+    }
+    german = multi30k.load("test", mirror / "multi30k", multi30k.Params()).sources[0]
+    assert german == "Ein Mann mit einem orangefarbenen Hut, der etwas anstarrt."
+    assert first == {
+        "en": "A man in an orange hat starring at something.",
+        "fr": "Un homme avec un chapeau orange regardant quelque chose.",
+        "cs": "Muž v oranžovém klobouku na něco zírá.",
+    }
+
+
 def test_the_mirror_is_official_only_where_it_is(mirror: Path, tmp_path: Path) -> None:
     options = DataOptions(mirror=str(mirror), offline=True, cache=tmp_path)
     assert obtain("ag_news", ag_news.FILES, params={}, revision=1, options=options).data is None
-    found = obtain("sst2", sst2.FILES, params={}, revision=1, options=options).data
-    assert found is not None
-    assert found.official
+    for name, files in (("sst2", sst2.FILES), ("multi30k", multi30k.FILES)):
+        found = obtain(name, files, params={}, revision=1, options=options).data
+        assert found is not None
+        assert found.official
 
 
 def test_classes_match_their_texts_through_the_whole_task(mirror: Path) -> None:
