@@ -114,8 +114,9 @@ class CostGrid:
         self.machine = resolver.here["machine"]
         self.torch = resolver.here["versions"]["torch"]
         self.kernels: dict[str, Json] = {"torchao": resolver.here["versions"].get("torchao")}
-        limits: dict[str, Json] = settings.model_dump(exclude_defaults=True, include={"limit_s", "memory_gib"})
-        self.memory: dict[str, Json] = {key: limits.pop(key) for key in ("memory_gib",) if key in limits}
+        of_memory = {"memory_gib", *(["decode_length"] if "decode" in settings.phases else [])}
+        limits: dict[str, Json] = settings.model_dump(exclude_defaults=True, include={"limit_s", *of_memory})
+        self.memory: dict[str, Json] = {key: limits.pop(key) for key in sorted(of_memory) if key in limits}
         self.timing: dict[str, Json] = {"meters": resolver.meter_revisions(settings.phases), **limits}
         self.threads = settings.threads or int(self.machine["cores"])
 
@@ -225,6 +226,7 @@ class CostGrid:
                 limit_s=self.settings.limit_s,
                 largest_batch=largest is not None,
                 memory_gib=self.settings.memory_gib,
+                decode_length=self.settings.decode_length,
             ),
             precision=contender.precision,
             device=contender.device,

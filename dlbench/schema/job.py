@@ -43,6 +43,7 @@ class CostPoint(Value):
         limit_s: seconds after which a timing that has not settled ends.
         largest_batch: look for the largest batch that fits, from `batch_size` on, instead of measuring at `batch_size`.
         memory_gib: memory that the job may use; None: what the device has.
+        decode_length: tokens that the phase `decode` writes for each example.
     """
 
     batch_size: int
@@ -52,6 +53,7 @@ class CostPoint(Value):
     limit_s: float = 2.0
     largest_batch: bool = False
     memory_gib: float | None = None
+    decode_length: int = 32
 
 
 class Job(Value):

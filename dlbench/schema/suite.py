@@ -51,6 +51,7 @@ class CostSettings(Value):
     limit_s: float = Field(2.0, gt=0, le=3600, description="seconds after which a timing that has not settled ends")
     largest_batch: bool = Field(False, description="also find the largest batch that fits, in one job for each phase")
     memory_gib: float | None = Field(None, gt=0, description="memory that a job may use; default: what the device has")
+    decode_length: int = Field(32, gt=0, le=2**20, description="tokens that phase decode writes for each example")
 
 
 class ReportSettings(Value):

@@ -13,7 +13,7 @@ FORWARD_AND_BACKWARD = 3
 """Operations of a training step over those of a forward pass (Kaplan et al. 2020, §2.1)."""
 
 OptimizerName = Literal["sgd", "adam", "adamw", "muon"]
-ScheduleName = Literal["constant", "linear", "cosine", "one_cycle", "multi_step"]
+ScheduleName = Literal["constant", "linear", "cosine", "one_cycle", "multi_step", "noam"]
 
 
 def _f(default: Any, help: str, *, cost: bool = False, **limits: Any) -> Any:
@@ -72,6 +72,8 @@ class TrainSettings(Value):
     def _coherent(self) -> "TrainSettings":
         if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
             raise ValueError("nesterov needs optimizer: sgd with momentum above 0")
+        if self.schedule == "noam" and not self.warmup:
+            raise ValueError("schedule noam falls as it rose: it needs a warmup above 0")
         if self.stop_at_target and self.target is None:
             raise ValueError("stop_at_target needs a target")
         return self

@@ -29,7 +29,7 @@ class ShownTexts:
 
 
 def packed(texts: Sequence[str], longest: int | None = LONGEST) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Content and offsets for `ShownTexts`; a text of more than `longest` characters, if given, ends with an ellipsis."""
+    """Content and offsets for `ShownTexts`; a text of more than `longest` characters ends with an ellipsis."""
     cut = (text if longest is None or len(text) <= longest else text[: longest - 1] + "…" for text in texts)
     pieces = [text.encode(errors="replace") for text in cut]
     offsets = np.zeros(len(pieces) + 1, np.int64)

@@ -6,8 +6,12 @@ Ids begin with the special tokens, in their order; token 1 is the unknown one. K
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 # The worker has the threads that its job was given; a tokenizer would take all.
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -16,6 +20,30 @@ WORD = r" ?\w+(?:'\w+)*| ?[^\w\s]"
 """A word with the space before it (an inner apostrophe belongs to the word), or a punctuation mark with or without."""
 
 UNKNOWN = 1
+CHUNK = 4096
+"""Texts that are encoded at once; the answers are large."""
+
+
+Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Values of all sequences, and offsets (N + 1,)."""
+
+
+def encoded(tokenizer: Any, texts: Sequence[str], end: Sequence[int], empty: Sequence[int]) -> Ragged:
+    """Ids of all texts, one after the other; a text without any token has those of `empty`, and all end with `end`."""
+    ids, ends = array("i"), array("q", [0])
+    for start in range(0, len(texts), CHUNK):
+        for encoding in tokenizer.encode_batch_fast(texts[start : start + CHUNK]):
+            ids.extend(encoding.ids or empty)
+            ids.extend(end)
+            ends.append(len(ids))
+    return np.frombuffer(ids, np.int32), np.frombuffer(ends, np.int64)
+
+
+def lower_case() -> list[Any]:
+    """Composed characters in lower case: what is done to natural language that is compared without regard to case."""
+    from tokenizers import normalizers
+
+    return [normalizers.NFC(), normalizers.Lowercase()]
 
 
 def subwords(

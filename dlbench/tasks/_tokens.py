@@ -6,22 +6,17 @@ Id 0 is padding, id 1 an unknown token; an empty text is one unknown token. Know
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlbench.tasks import _tokenizers
+from dlbench.tasks._tokenizers import Ragged
 
 UNKNOWN = 1
 SPECIALS = ("[PAD]", "[UNK]")
-CHUNK = 4096
-"""Texts that the subword tokenizer encodes at once; its answers are large."""
 
 WORD = re.compile(r"\w+(?:'\w+)*|[^\w\s]")
-
-Ragged = tuple[NDArray[np.int32], NDArray[np.int64]]
-"""Values of all sequences, and offsets (N + 1,)."""
 
 
 def words(
@@ -90,17 +85,5 @@ def subwords(
     tokenizer = _tokenizers.subwords(splits["train"], vocabulary, min_frequency, SPECIALS, normalize)
     tokenizer.enable_truncation(max_length)
 
-    def encoded(texts: Sequence[str]) -> Iterator[list[int]]:
-        for start in range(0, len(texts), CHUNK):
-            for encoding in tokenizer.encode_batch_fast(texts[start : start + CHUNK]):
-                yield encoding.ids or [UNKNOWN]
-
-    return {split: _ragged(encoded(texts)) for split, texts in splits.items()}, tokenizer.get_vocab_size()
-
-
-def _ragged(sequences: Iterator[list[int]]) -> Ragged:
-    ids, ends = array("i"), array("q", [0])
-    for sequence in sequences:
-        ids.extend(sequence)
-        ends.append(len(ids))
-    return np.frombuffer(ids, np.int32), np.frombuffer(ends, np.int64)
+    ragged = {split: _tokenizers.encoded(tokenizer, texts, [], [UNKNOWN]) for split, texts in splits.items()}
+    return ragged, tokenizer.get_vocab_size()

@@ -11,7 +11,7 @@ from functools import cached_property
 import psutil
 import torch
 
-from dlbench.contracts import Batch
+from dlbench.contracts import Batch, Generator
 from dlbench.errors import Unsupported
 from dlbench.worker.allocator import give_back_freed_memory
 from dlbench.worker.build import Bench
@@ -45,7 +45,7 @@ class PhaseRig:
     Args:
         bench: task, device, precision.
         model: on the device; as it is for training, whatever the phase.
-        phase: `train`, `infer` or `model`.
+        phase: `train`, `infer`, `decode` or `model`.
         batches: what the steps cycle through.
         baseline_bytes: memory in use before the model was built.
         first_step_s: how long the phase's first step in this process took, if it was taken.
@@ -77,10 +77,10 @@ class PhaseRig:
         if phase == "train":
             settings = bench.job.train
             self._take_step = TrainStep(bench.task, model, settings, bench.precision, mark=lambda part: self.mark(part))
-        elif phase == "infer":
+        elif phase != "model":
             self.model = bench.precision.for_inference(model).eval()
-        steps = {"train": self._train, "infer": self._infer, "model": self._nothing}
-        if phase not in steps:
+        steps = {"train": self._train, "infer": self._infer, "decode": self._decode, "model": self._nothing}
+        if phase not in steps or (phase == "decode" and not isinstance(bench.task, Generator)):
             raise Unsupported(f"cost phase {phase!r}: task {bench.job.task.name!r} has no such phase")
         self.step = steps[phase]
 
@@ -130,6 +130,14 @@ class PhaseRig:
     def _infer(self, batch: Batch) -> None:
         with torch.inference_mode(), self.bench.precision.autocast():
             self.bench.task.predict(self.model, batch)
+        self.mark("forward")
+
+    def _decode(self, batch: Batch) -> None:
+        task, point = self.bench.task, self.bench.job.cost
+        assert isinstance(task, Generator)
+        assert point is not None
+        with torch.inference_mode(), self.bench.precision.autocast():
+            task.generate(self.model, batch, point.decode_length)
         self.mark("forward")
 
     def _nothing(self, batch: Batch) -> None:

@@ -13,7 +13,8 @@ class Schedule:
         total_steps: optimiser steps of the whole budget; None when the budget is in seconds.
 
     `one_cycle` is Smith and Topin 2018 in its cosine form: up from 1/25 to the peak over the warm-up (30 % of the
-    budget unless given), then down to `final_lr`.
+    budget unless given), then down to `final_lr`. `noam` is Vaswani et al. 2017, §5.3: behind the warm-up the factor
+    falls with the inverse square root of the step; the peak is given, not worked out from the model's size.
     """
 
     def __init__(self, settings: TrainSettings, total_steps: int | None) -> None:
@@ -40,6 +41,8 @@ class Schedule:
             rise, fall = 1.0, progress
         if rise < 1:
             return self._rise(rise)
+        if self.kind == "noam":
+            return float(rise**-0.5)
         return self._fall(min(1.0, max(0.0, fall)))
 
     def _rise(self, x: float) -> float:

@@ -181,7 +181,7 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
         if split == job.splits[-1]:
             columns = bench.task.keep(predictions, split)
             np.savez_compressed(jobdir.artifacts / "predictions.npz", **columns)  # type: ignore[arg-type]
-        if split == "test" and isinstance(bench.task, Classifier):
+        if split == "test" and isinstance(bench.task, Classifier) and isinstance(predictions, torch.Tensor):
             found = mistakes_of(bench.task, predictions).model_dump_json(by_alias=True, exclude_none=True)
             (jobdir.artifacts / "mistakes.json").write_text(found, encoding="utf-8")
     findings.metrics = [metric for split in reversed(job.splits) for metric in scores[split]] + trained.metrics

@@ -62,3 +62,17 @@ def test_warm_up_in_steps_works_with_a_budget_in_seconds() -> None:
 def test_factors_stay_between_zero_and_one(kind: str, warmup: float, final: float, total: int) -> None:
     values = factors(total, schedule=kind, warmup=warmup, final_lr=final)
     assert all(0 <= value <= 1 + 1e-12 for value in values)
+
+
+def test_noam_is_the_paper_s_formula_up_to_its_peak() -> None:
+    size, warmup, total = 512, 40, 400
+
+    def paper(step: float) -> float:
+        return size**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+    values = factors(total, schedule="noam", warmup=warmup)
+    assert values == pytest.approx([paper(n + 0.5) / paper(warmup) for n in range(total)])
+    of_seconds = Schedule(TrainSettings.model_validate({"schedule": "noam", "warmup": 40, "seconds": 9}), None)
+    assert [of_seconds.factor(step, 0.0) for step in (19, 39, 159)] == pytest.approx([0.5, 1, 0.5])
+    with pytest.raises(ValueError, match="needs a warmup above 0"):
+        TrainSettings.model_validate({"schedule": "noam"})

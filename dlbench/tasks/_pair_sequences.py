@@ -1,0 +1,48 @@
+"""Pairs of token sequences of one split on one device, and padded batches from them. Knows no vocabulary and no loss.
+
+Shapes: B a batch, S the longest source of the batch.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from dlbench.contracts import Batch, Part
+from dlbench.tasks._sequences import Ragged, bucketed
+from dlbench.tasks._written import Written
+
+
+class PairSequences:
+    """Sources, each with a target that is kept with those of the other splits.
+
+    Args:
+        split: which one.
+        sources: token sequences.
+        written: holds the targets of all splits.
+    """
+
+    def __init__(self, split: str, sources: Ragged, written: Written) -> None:
+        self.split, self.sources, self.written = split, sources, written
+        target_N = written.targets[split].lengths
+        # By the longer side first: on Multi30k that leaves less padding than by either alone.
+        longer_N, shorter_N = np.maximum(sources.lengths, target_N), np.minimum(sources.lengths, target_N)
+        self._key_N = longer_N.astype(np.int64) * (int(longer_N.max()) + 1) + shorter_N
+        self._device = torch.device("cpu")
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def to(self, device: torch.device) -> None:
+        """Move the sources to the device."""
+        self._device = device
+        self.sources.to(device)
+
+    def batches(
+        self, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
+    ) -> Iterator[Batch]:
+        """Batches of similar lengths: `tokens` (B, S), `lengths`, `index` (B,), `target` and `previous`, all int64."""
+        for rows, index_B in bucketed(self._key_N, batch_size, generator, part, self._device):
+            tokens_BS, lengths_B = self.sources.padded(rows, index_B)
+            beside = self.written.batch(self.split, rows, index_B)
+            yield {"tokens": tokens_BS, "lengths": lengths_B, "index": index_B, **beside}

@@ -1,0 +1,229 @@
+"""What tasks share whose answers are sequences of tokens: targets, loss, decoding, scores. Knows no input.
+
+Scores are BLEU (Papineni et al. 2002) and chrF (Popović 2015) by sacrebleu (Post 2018), whose signature is kept with
+each figure, exact match, and perplexity under teacher forcing.
+
+Shapes: N examples, B of a batch, T the longest target of a batch, L the longest of all, V tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+from torch import Tensor
+from torch.nn import functional
+
+from dlbench.contracts import Batch, Predictions, Writer
+from dlbench.schema import base
+from dlbench.schema.metric import Direction, Metric
+from dlbench.schema.signature import Tokens
+from dlbench.tasks import _decoding
+from dlbench.tasks._decoding import BEGIN, END, PADDING
+from dlbench.tasks._sequences import Ragged
+from dlbench.tasks._shown_texts import ShownTexts
+
+SCORES: Mapping[str, Direction] = {
+    "bleu": "higher",
+    "chrf": "higher",
+    "exact_match": "higher",
+    "perplexity": "lower",
+}
+"""All that `score` gives, with which way is better."""
+
+REFERENCED = ("val", "test")
+"""Splits whose answers are compared with a reference."""
+
+
+class DecodingParams(base.Params):
+    """How answers are searched for."""
+
+    beam: int = Field(1, ge=1, le=256, description="answers followed at once in scoring; 1 is greedy decoding")
+    length_penalty: float = Field(
+        0.6, ge=0, le=10, description="exponent by which beam search favours longer answers (Wu et al. 2016)"
+    )
+
+
+@dataclass(frozen=True)
+class References:
+    """What should have been written.
+
+    Attributes:
+        texts: split → a text for each example.
+        language: natural language, to be compared without regard to case; otherwise symbols.
+    """
+
+    texts: Mapping[str, Sequence[str]]
+    language: bool
+
+
+class Written:
+    """The output side of a task.
+
+    Args:
+        targets: split → ids of the answers, each ending with `END`.
+        references: the answers as text.
+        tokenizer: JSON of the package `tokenizers`, which knows the ids.
+        params: how answers are searched for.
+        shared: whether the ids of the input mean the same.
+    """
+
+    def __init__(
+        self,
+        targets: Mapping[str, Ragged],
+        references: References,
+        tokenizer: str,
+        params: DecodingParams,
+        *,
+        shared: bool = False,
+    ) -> None:
+        from tokenizers import Tokenizer
+
+        self.targets, self.references, self.params = targets, references, params
+        self.tokenizer = Tokenizer.from_str(tokenizer)
+        self.longest = max(ragged.longest for ragged in targets.values())
+        self.signature = Tokens(vocabulary=self.tokenizer.get_vocab_size(), length=self.longest, shared=shared)
+
+    def to(self, device: torch.device) -> None:
+        """Move all targets to the device."""
+        for ragged in self.targets.values():
+            ragged.to(device)
+
+    def batch(self, split: str, rows: NDArray[np.integer], index_B: Tensor) -> Batch:
+        """`target` (B, T), and `previous` (B, T), the token before each; rows on the host and on the device."""
+        target_BT, _ = self.targets[split].padded(rows, index_B)
+        begin_B1 = torch.full_like(target_BT[:, :1], BEGIN)
+        return {"target": target_BT, "previous": torch.cat([begin_B1, target_BT[:, :-1]], 1)}
+
+    def loss(self, output: Tensor, batch: Batch, label_smoothing: float) -> Tensor:
+        """Mean cross entropy of logits (B, T, V) over all tokens that are no padding, in nats."""
+        return functional.cross_entropy(
+            output.flatten(0, 1).float(),
+            batch["target"].flatten(),
+            ignore_index=PADDING,
+            label_smoothing=label_smoothing,
+        )
+
+    def likelihood(self, model: torch.nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Under teacher forcing: `loss`, the negative log-probability of each target in nats, (B,), float32."""
+        logits_BTV: Tensor = model(batch)
+        target_BT = batch["target"]
+        loss_BT = functional.cross_entropy(
+            logits_BTV.flatten(0, 1).float(), target_BT.flatten(), ignore_index=PADDING, reduction="none"
+        )
+        return {"loss": loss_BT.view(target_BT.shape).sum(1)}
+
+    def generate(self, model: torch.nn.Module, batch: Batch, length: int | None) -> dict[str, Tensor]:
+        """`generated`, (B, L), or (B, length): see `dlbench.contracts.Generator.generate`."""
+        writer, longest, exactly = cast(Writer, model), length or self.longest, length is not None
+        if self.params.beam == 1:
+            return {"generated": _decoding.greedy(writer, batch, longest, exactly=exactly)}
+        found = _decoding.beam_search(
+            writer, batch, longest, self.params.beam, self.params.length_penalty, exactly=exactly
+        )
+        return {"generated": found}
+
+    def written(self, generated_NT: Tensor) -> list[str]:
+        """Rows of ids as text, up to the first end."""
+        rows = [_until_end(row) for row in generated_NT.tolist()]
+        texts: list[str] = self.tokenizer.decode_batch(rows, skip_special_tokens=False)
+        return texts
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Each token of a target as a person reads it, without padding."""
+        return spelled(self.tokenizer, ids)
+
+    def score(self, predictions: Predictions, split: str) -> list[Metric]:
+        """BLEU, chrF, exact match and perplexity; exact match first where the answers are no language."""
+        answers = _named(predictions)
+        texts, references = self.written(answers["generated"]), self.references.texts[split]
+        n = len(texts)
+        exact = float(np.mean(self._exact(texts, split)))
+        tokens = int(self.targets[split].lengths.sum())
+        perplexity = math.exp(min(float(answers["loss"].double().sum()) / tokens, 700.0))
+        bleu, chrf = self._bleu(), CHRF(lowercase=self.references.language)
+        of_corpus = [
+            Metric(
+                name=name,
+                value=scorer.corpus_score(texts, [references]).score,
+                unit="number",
+                better="higher",
+                n=n,
+                detail={"signature": scorer.get_signature().format()},
+            )
+            for name, scorer in (("bleu", bleu), ("chrf", chrf))
+        ]
+        others = [
+            Metric(name="exact_match", value=exact, unit="fraction", better="higher", n=n),
+            Metric(name="perplexity", value=perplexity, unit="number", better="lower", n=tokens),
+        ]
+        return [*of_corpus, *others] if self.references.language else [others[0], *of_corpus, others[1]]
+
+    def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
+        """Of each example `exact`, `loss`, `target_length` in tokens, and the counts that BLEU sums (N, 10).
+
+        Those are the lengths of answer and reference, then of n-grams of 1 to 4 words how many are in the reference,
+        then how many there are.
+        """
+        answers = _named(predictions)
+        texts = self.written(answers["generated"])
+        return {
+            "exact": self._exact(texts, split),
+            "loss": answers["loss"].double().cpu().numpy(),
+            "target_length": self.targets[split].lengths.astype(np.int32),
+            "bleu_statistics": self._statistics(texts, split),
+        }
+
+    def _exact(self, texts: Sequence[str], split: str) -> NDArray[np.bool_]:
+        """Which answers are the reference: of language, without regard to case and runs of spaces."""
+        language, references = self.references.language, self.references.texts[split]
+        pairs = zip(texts, references, strict=True)
+        return np.array([plain(text, language) == plain(reference, language) for text, reference in pairs])
+
+    def _bleu(self, **others: Any) -> BLEU:
+        language = self.references.language
+        return BLEU(lowercase=language, tokenize="13a" if language else "none", **others)
+
+    def _statistics(self, texts: Sequence[str], split: str) -> NDArray[np.int32]:
+        scorer = self._bleu(effective_order=True)
+        pairs = zip(texts, self.references.texts[split], strict=True)
+        scores = (scorer.sentence_score(text, [reference]) for text, reference in pairs)
+        return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores], np.int32)
+
+
+def plain(text: str, language: bool) -> str:
+    """A text as exact match compares it."""
+    return " ".join(text.lower().split()) if language else text
+
+
+def spelled(tokenizer: Any, ids: Sequence[int]) -> list[str]:
+    """Each id by itself as a person reads it, without padding and the spaces around it."""
+    kept = [[one] for one in ids if one != PADDING]
+    texts: list[str] = tokenizer.decode_batch(kept, skip_special_tokens=False)
+    return [text.strip() or tokenizer.id_to_token(one[0]) for text, one in zip(texts, kept, strict=True)]
+
+
+def _until_end(row: list[int]) -> list[int]:
+    for stop in (END, PADDING):
+        if stop in row:
+            row = row[: row.index(stop)]
+    return row
+
+
+def _named(predictions: Predictions) -> Mapping[str, Tensor]:
+    assert not isinstance(predictions, Tensor)
+    return predictions
+
+
+def shown(content: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[str]:
+    """All texts that `packed` packed."""
+    texts = ShownTexts(content, offsets)
+    return [texts[row] for row in range(len(texts))]
