@@ -1,13 +1,14 @@
 """A second opinion on a comparison: paired over the test examples, where the answers to them were kept.
 
 Over seeds a comparison says whether the *recipe* is better: another training would show it again. Over examples it says
-whether *these trained networks* differ on this test set, of which another training may know nothing. Only tasks whose
-artifact names a target and one answer for each example (classification) have it, and only their accuracy is compared.
+whether *these trained networks* differ on this test set, of which another training may know nothing. There is one where
+a score can be counted example by example: accuracy, exact match, and BLEU, a sum of what each sentence adds to it.
 """
 
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,13 @@ from scipy import fft, special
 from dlbench.analyze.compare import Paired, holm
 from dlbench.analyze.contenders import Contender, finished
 from dlbench.analyze.results import Comparison, Results
+from dlbench.analyze.sentences import COUNTS, bleu, gap_interval, randomisation
 from dlbench.analyze.summary import ALPHA, LEVEL
-from dlbench.schema.record import Result
+
+Columns = Mapping[str, NDArray[Any]]
+
+_ROUNDING = 1e-9
+"""Difference of two BLEU of one sentence that is none."""
 
 ExampleWord = Literal["better", "worse", "no difference found"]
 
@@ -29,10 +35,11 @@ class SecondOpinion:
     Attributes:
         seeds: common seeds whose answers both kept; a network of either side for each.
         n: test examples.
-        difference: in accuracy, contender minus other, mean over seeds and examples.
-        low: lower end of its 95 % interval over examples (normal).
-        won: examples on which the contender is right more often than the other, over seeds; `lost` less often.
-        p: of the sign-flip test over examples; exact. For one seed it is McNemar's.
+        difference: in the score and its unit, contender minus other, mean over seeds.
+        low: lower end of its 95 % interval over examples: normal, of BLEU by paired bootstrap.
+        won: examples on which the contender is right more often than the other, over seeds; of BLEU, on which its own
+            smoothed one is higher. `lost` less often, or lower.
+        p: of the sign-flip test over examples; exact, and for one seed McNemar's. Of BLEU by approximate randomisation.
         p_holm: after Holm's correction over all comparisons with an opinion.
     """
 
@@ -69,54 +76,81 @@ def disagreement(paired: Paired, opinion: SecondOpinion) -> str:
 
 @dataclass(frozen=True)
 class _Marks:
-    """Which test examples a network got right, and a checksum of what was asked."""
+    """What each test example adds to a network's score, and a checksum of what was asked."""
 
     asked: int
-    right: NDArray[np.bool_]
+    earned: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _How:
+    """How what each example adds to a score is read from the columns that were kept, and compared over seeds."""
+
+    read: Callable[[Columns], _Marks | None]
+    compare: Callable[[list[NDArray[Any]], list[NDArray[Any]], list[int]], SecondOpinion]
 
 
 def second_opinions(results: Results) -> dict[Comparison, SecondOpinion]:
-    """An opinion for each declared comparison on accuracy whose answers were kept; each file is read once."""
+    """An opinion for each declared comparison of scores that were kept by example; each file is read once."""
     marks: dict[str, _Marks | None] = {}
     found: dict[Comparison, SecondOpinion] = {}
     for comparison in results.comparisons:
-        score = comparison.arena.score
-        if score is None or not score.name.endswith("_accuracy"):
+        name = comparison.arena.score.name if comparison.arena.score is not None else ""
+        how = next((how for end, how in _HOW.items() if name.endswith(end)), None)
+        if how is None:
             continue
-        ours = _marks(results, comparison.contender, marks)
-        theirs = _marks(results, comparison.baseline, marks)
+        ours = _marks(results, comparison.contender, how, marks)
+        theirs = _marks(results, comparison.baseline, how, marks)
         seeds = [
             seed
             for seed in comparison.paired.pairs
             if seed in ours and seed in theirs and ours[seed].asked == theirs[seed].asked
         ]
-        sizes = {len(side[seed].right) for side in (ours, theirs) for seed in seeds}
+        sizes = {len(side[seed].earned) for side in (ours, theirs) for seed in seeds}
         if len(sizes) == 1 and max(sizes) > 0:
-            found[comparison] = opinion([ours[s].right for s in seeds], [theirs[s].right for s in seeds], seeds)
+            found[comparison] = how.compare([ours[s].earned for s in seeds], [theirs[s].earned for s in seeds], seeds)
     adjusted = holm([one.p for one in found.values()])
     return {comparison: replace(one, p_holm=p) for (comparison, one), p in zip(found.items(), adjusted, strict=True)}
 
 
-def _marks(results: Results, contender: Contender, known: dict[str, _Marks | None]) -> dict[int, _Marks]:
+def _marks(results: Results, contender: Contender, how: _How, known: dict[str, _Marks | None]) -> dict[int, _Marks]:
     found = {}
     for result, _ in finished(contender.train):
         key = result.entry.job.id
         if key not in known:
-            known[key] = _read(results, result)
+            columns = results.predictions(result)
+            known[key] = None if columns is None else how.read(columns)
         marks = known[key]
         if marks is not None:
             found[result.entry.job.seed or 0] = marks
     return found
 
 
-def _read(results: Results, result: Result) -> _Marks | None:
-    columns = results.predictions(result)
-    if columns is None or not {"target", "predicted"} <= columns.keys():
+def _classes(columns: Columns) -> _Marks | None:
+    target, predicted = columns.get("target"), columns.get("predicted")
+    if target is None or predicted is None or target.ndim != 1 or target.shape != predicted.shape:
         return None
-    target, predicted = columns["target"], columns["predicted"]
-    if target.ndim != 1 or target.shape != predicted.shape:
+    return _Marks(_checksum(target), target == predicted)
+
+
+def _exact(columns: Columns) -> _Marks | None:
+    return _written(columns, "exact", ())
+
+
+def _statistics(columns: Columns) -> _Marks | None:
+    return _written(columns, "bleu_statistics", (COUNTS,))
+
+
+def _written(columns: Columns, name: str, each: tuple[int, ...]) -> _Marks | None:
+    """Of sequences, whose questions are told apart by the lengths of all sources and targets."""
+    earned, source, target = (columns.get(key) for key in (name, "source_length", "target_length"))
+    if earned is None or source is None or target is None or earned.shape != (*source.shape[:1], *each):
         return None
-    return _Marks(zlib.crc32(np.ascontiguousarray(target).tobytes()), target == predicted)
+    return _Marks(_checksum(source, target), earned.astype(np.int64 if each else np.bool_))
+
+
+def _checksum(*asked: NDArray[Any]) -> int:
+    return zlib.crc32(b"".join(np.ascontiguousarray(one).tobytes() for one in asked))
 
 
 def opinion(
@@ -140,6 +174,27 @@ def opinion(
         high=mean + margin,
         won=int(np.sum(gaps > 0)),
         lost=int(np.sum(gaps < 0)),
+        p=p,
+        p_holm=p,
+    )
+
+
+def bleu_opinion(
+    ours: list[NDArray[np.int64]], theirs: list[NDArray[np.int64]], seeds: list[int] | None = None
+) -> SecondOpinion:
+    """The same of BLEU, from the statistics of n > 0 sentences, (n, 10) for each network."""
+    own, other = np.stack(ours), np.stack(theirs)
+    gaps = (bleu(own, effective_order=True) - bleu(other, effective_order=True)).mean(axis=0)
+    low, high = gap_interval(own, other)
+    p = randomisation(own, other)
+    return SecondOpinion(
+        seeds=tuple(range(len(ours)) if seeds is None else seeds),
+        n=len(gaps),
+        difference=float((bleu(own.sum(axis=1)) - bleu(other.sum(axis=1))).mean()),
+        low=low,
+        high=high,
+        won=int(np.sum(gaps > _ROUNDING)),
+        lost=int(np.sum(gaps < -_ROUNDING)),
         p=p,
         p_holm=p,
     )
@@ -170,3 +225,11 @@ def _fair_coins(count: int) -> NDArray[np.float64]:
     heads = np.arange(count + 1)
     ways = special.gammaln(count + 1) - special.gammaln(heads + 1) - special.gammaln(count - heads + 1)
     return np.asarray(np.exp(ways - count * np.log(2)))
+
+
+_HOW: Mapping[str, _How] = {
+    "_accuracy": _How(_classes, opinion),
+    "_exact_match": _How(_exact, opinion),
+    "_bleu": _How(_statistics, bleu_opinion),
+}
+"""By the end of the score's name."""

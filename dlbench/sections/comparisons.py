@@ -37,10 +37,18 @@ EXAMPLE_COLUMNS = (
     Column(name="Contender"),
     Column(name="Against"),
     Column(name="These networks", tooltip="At the 5 % level, after Holm's correction over all of these"),
-    Column(name="Difference", format="number", tooltip="In accuracy, mean over examples and common seeds"),
-    Column(name="95 % interval", format="number", tooltip="Over test examples, not corrected"),
-    Column(name="p", format="number", tooltip="Sign flips over examples, exact; for one seed McNemar's test"),
-    Column(name="Won and lost", format="count", tooltip="Examples that one gets right more often than the other"),
+    Column(name="Difference", format="number", tooltip="Contender minus the other, mean over common seeds"),
+    Column(name="95 % interval", format="number", tooltip="Over test examples, not corrected; of BLEU by bootstrap"),
+    Column(
+        name="p",
+        format="number",
+        tooltip="Sign flips over examples, exact (for one seed McNemar's test); of BLEU 2,000 random ones",
+    ),
+    Column(
+        name="Won and lost",
+        format="count",
+        tooltip="Examples that the contender gets right more often than the other; of BLEU, with a higher one",
+    ),
     Column(name="Note", tooltip="Where the two opinions differ"),
 )
 
@@ -137,12 +145,13 @@ def _over_examples(comparisons: Sequence[Comparison], opinions: dict[Comparison,
         found = opinions.get(comparison)
         if found is None:
             continue
+        scale, suffix = _scale(comparison)
         rows.append(
             (
                 *_pair(comparison),
                 Cell(value=found.word, tone=_TONES.get(found.word, "normal")),
-                Cell(value=found.difference, text=f"{_signed(100 * found.difference)} points"),
-                Cell(value=found.low, text=_span(found.low, found.high, 100)),
+                Cell(value=found.difference, text=_signed(scale * found.difference) + suffix),
+                Cell(value=found.low, text=_span(found.low, found.high, scale)),
                 Cell(value=found.p_holm, text=_p_text(found.p_holm)),
                 Cell(value=found.won - found.lost, text=f"{found.won:,} and {found.lost:,} of {found.n:,}"),
                 disagreement(comparison.paired, found),
