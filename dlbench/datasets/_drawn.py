@@ -1,17 +1,19 @@
-"""Splits of generated texts: distinct draws from one stream, shuffled, then cut into train, validation and test.
+"""Generated texts: distinct draws from one stream, shuffled, then cut into splits.
 
 Streams come from `numpy.random.RandomState`, which numpy has frozen: the same seed gives the same data for ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlbench.datasets._text import Text
 from dlbench.errors import DataError
 
-Draw = Callable[[np.random.RandomState, int], tuple[list[str], NDArray[np.int64]]]
+Answer = TypeVar("Answer")
+Draw = Callable[[np.random.RandomState, int], tuple[list[str], Iterable[Answer]]]
+"""(stream, n) → at most n independent draws (it may reject some): texts, and the answer to each."""
 
 ROUND = 2**14
 """Draws asked for at once: enough to be quick with numpy, little enough to be small in memory."""
@@ -21,13 +23,47 @@ FRUITLESS = 50
 """After so many rounds in all, or so many on end with nothing new, the parameters ask for what hardly exists."""
 
 
-def splits(
-    draw: Draw, *, train: int, val: int, test: int, seed: int, classes: tuple[str, ...], what: str
-) -> dict[str, Text]:
-    """All three splits; no example occurs twice, within a split or across them.
+def distinct(
+    draw: Draw[Answer], wanted: int, stream: np.random.RandomState, what: str, apart_from: Container[str] = ()
+) -> tuple[list[str], list[Answer]]:
+    """Different texts in random order, and the answer to each.
 
     Args:
-        draw: (stream, n) → at most n independent draws, texts and labels (it may reject some).
+        draw: where they come from.
+        wanted: how many.
+        stream: drawn from.
+        what: what is drawn, for the message.
+        apart_from: texts that are not to be among them.
+
+    Raises:
+        DataError: there are not that many, or they are too rare to be found.
+    """
+    found: dict[str, Answer] = {}
+    rounds = fruitless = 0
+    while len(found) < wanted:
+        if rounds == ROUNDS or fruitless == FRUITLESS:
+            raise DataError(
+                f"{what}: {rounds * ROUND:,} draws gave {len(found):,} different examples, not {wanted:,}; "
+                "ask for fewer, or for longer ones"
+            )
+        before = len(found)
+        texts, answers = draw(stream, ROUND)
+        found.update((text, answer) for text, answer in zip(texts, answers, strict=True) if text not in apart_from)
+        rounds += 1
+        fruitless = fruitless + 1 if len(found) == before else 0
+    # Frequent examples are found first, so the order of finding must not decide the split.
+    taken = stream.permutation(len(found))[:wanted]
+    all_texts, all_answers = list(found), list(found.values())
+    return [all_texts[row] for row in taken], [all_answers[row] for row in taken]
+
+
+def splits(
+    draw: Draw[int], *, train: int, val: int, test: int, seed: int, classes: tuple[str, ...], what: str
+) -> dict[str, Text]:
+    """All three splits of labelled texts; no example occurs twice, within a split or across them.
+
+    Args:
+        draw: texts and labels.
         train: examples in the training split; `val` and `test` likewise.
         seed: of the stream.
         classes: names of the classes.
@@ -36,23 +72,7 @@ def splits(
     Raises:
         DataError: there are not that many distinct examples, or they are too rare to be found.
     """
-    stream = np.random.RandomState(seed)
-    wanted = train + val + test
-    found: dict[str, int] = {}
-    rounds = fruitless = 0
-    while len(found) < wanted:
-        if rounds == ROUNDS or fruitless == FRUITLESS:
-            raise DataError(f"{what}: {rounds * ROUND:,} draws gave {len(found):,} different examples, not {wanted:,}")
-        before = len(found)
-        texts, labels = draw(stream, ROUND)
-        found.update(zip(texts, labels.tolist(), strict=True))
-        rounds += 1
-        fruitless = fruitless + 1 if len(found) == before else 0
-    # Frequent examples are found first, so the order of finding must not decide the split.
-    taken = stream.permutation(len(found))[:wanted]
-    all_texts, all_labels = list(found), np.fromiter(found.values(), np.int64, len(found))
-    cut = {"train": taken[:train], "val": taken[train : train + val], "test": taken[train + val :]}
-    return {
-        split: Text([all_texts[row] for row in rows], all_labels[rows], classes, language=False)
-        for split, rows in cut.items()
-    }
+    texts, answers = distinct(draw, train + val + test, np.random.RandomState(seed), what)
+    labels = np.array(answers, np.int64)
+    cut = {"train": slice(train), "val": slice(train, train + val), "test": slice(train + val, None)}
+    return {split: Text(texts[rows], labels[rows], classes, language=False) for split, rows in cut.items()}

@@ -1,0 +1,92 @@
+"""Reversal: symbols to be written backwards, or copied, also in sequences longer than any seen. Built in.
+
+Copying (Graves, Wayne & Danihelka 2014, "Neural Turing Machines") and reversal (Grefenstette et al. 2015, "Learning
+to Transduce with Unbounded Memory") are what a model that remembers, or looks back, does without fail. Lengths are
+drawn uniformly, then symbols, and no sequence occurs twice: of the shortest there are fewer than their share.
+`test_max_length` beyond `max_length` spreads the lengths that are tested up to there, so some were never trained on
+(in the second paper: trained on 8 to 64, tested on 65 to 128).
+"""
+
+from functools import lru_cache
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from dlbench.datasets._drawn import Draw, distinct
+from dlbench.datasets._pairs import Pairs
+from dlbench.schema import base
+from dlbench.schema.data import DataFile
+
+REVISION = 1
+TASKS = ("translation",)
+FILES: tuple[DataFile, ...] = ()
+
+
+class Params(base.Params):
+    """What is asked, of which sequences."""
+
+    operation: Literal["reverse", "copy"] = Field("reverse", description="what is to be written")
+    symbols: int = Field(10, ge=2, le=10_000, description="how many different symbols there are: 0, 1, 2, …")
+    min_length: int = Field(1, ge=1, le=1000, description="shortest sequence, in symbols")
+    max_length: int = Field(12, ge=1, le=1000, description="longest sequence of training and validation")
+    test_max_length: int | None = Field(None, ge=1, le=1000, description="longest of the test; default: as in training")
+    train_size: int = Field(8000, ge=1, le=10_000_000, description="training sequences")
+    val_size: int = Field(1000, ge=1, le=10_000_000, description="validation sequences")
+    test_size: int = Field(1000, ge=1, le=10_000_000, description="test sequences")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the generator")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_length > self.max_length:
+            raise ValueError(f"min_length {self.min_length} is above max_length {self.max_length}")
+        if self.test_max_length is not None and self.test_max_length < self.max_length:
+            raise ValueError(f"test_max_length {self.test_max_length} is below max_length {self.max_length}")
+        return self
+
+
+def make(split: str, params: Params) -> Pairs:
+    """Sequences of a split and what is to be written for each, symbols with spaces between them.
+
+    Raises:
+        DataError: there are not as many different sequences as are asked for.
+    """
+    return _splits(params)[split]
+
+
+@lru_cache(maxsize=1)
+def _splits(params: Params) -> dict[str, Pairs]:
+    stream = np.random.RandomState(params.seed)
+    longest = params.test_max_length or params.max_length
+    what = f"{params.operation}, {params.symbols} symbols"
+    tested = distinct(
+        _draw(params, longest), params.test_size, stream, f"{what}, test of length {params.min_length} to {longest}"
+    )
+    sources, targets = distinct(
+        _draw(params, params.max_length),
+        params.train_size + params.val_size,
+        stream,
+        f"{what}, training and validation of length {params.min_length} to {params.max_length}",
+        apart_from=frozenset(tested[0]),
+    )
+    train, val = slice(params.train_size), slice(params.train_size, None)
+    return {
+        "train": Pairs(sources[train], targets[train], language=False),
+        "val": Pairs(sources[val], targets[val], language=False),
+        "test": Pairs(*tested, language=False),
+    }
+
+
+def _draw(params: Params, longest: int) -> Draw[str]:
+    """Sequences of `min_length` to `longest` symbols, and what is to be written."""
+    words = np.array([str(symbol) for symbol in range(params.symbols)], dtype=object)
+    step = -1 if params.operation == "reverse" else 1
+
+    def draw(stream: np.random.RandomState, n: int) -> tuple[list[str], list[str]]:
+        lengths = stream.randint(params.min_length, longest + 1, size=n)
+        symbols = words[stream.randint(0, params.symbols, size=lengths.sum())].tolist()
+        ends = np.cumsum(lengths)
+        sequences = [symbols[start:end] for start, end in zip(ends - lengths, ends, strict=True)]
+        return [" ".join(one) for one in sequences], [" ".join(one[::step]) for one in sequences]
+
+    return draw
