@@ -142,15 +142,15 @@ def _statistics(columns: Columns) -> _Marks | None:
 
 
 def _written(columns: Columns, name: str, each: tuple[int, ...]) -> _Marks | None:
-    """Of sequences, whose questions are told apart by the lengths of all sources and targets."""
-    earned, source, target = (columns.get(key) for key in (name, "source_length", "target_length"))
-    if earned is None or source is None or target is None or earned.shape != (*source.shape[:1], *each):
+    """Of sequences: the questions are told apart by the lengths of all answers."""
+    earned, target = columns.get(name), columns.get("target_length")
+    if earned is None or target is None or target.ndim != 1 or earned.shape != (len(target), *each):
         return None
-    return _Marks(_checksum(source, target), earned.astype(np.int64 if each else np.bool_))
+    return _Marks(_checksum(target), earned.astype(np.int64 if each else np.bool_))
 
 
-def _checksum(*asked: NDArray[Any]) -> int:
-    return zlib.crc32(b"".join(np.ascontiguousarray(one).tobytes() for one in asked))
+def _checksum(asked: NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(asked).tobytes())
 
 
 def opinion(

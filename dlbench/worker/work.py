@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlbench.contracts import Classifier
+from dlbench.contracts import Classifier, Generator, Predictions
 from dlbench.errors import DataError, Diverged, Unsupported
 from dlbench.jobdir import JobDir
 from dlbench.meters.memory import reset_peak
+from dlbench.schema.base import Value
 from dlbench.schema.job import Work
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Artifact, Record, RecordDataset, RecordPrecision, Status
 from dlbench.worker import fitting, question
 from dlbench.worker.answer import answer
+from dlbench.worker.attention import attention_of
 from dlbench.worker.build import Bench, set_up
 from dlbench.worker.card import model_card
 from dlbench.worker.cost import Costs, measure
@@ -37,6 +39,7 @@ from dlbench.worker.mistakes import mistakes_of
 from dlbench.worker.oom import peak_reached, ran_out, reason_of
 from dlbench.worker.outputs import outputs_of
 from dlbench.worker.rig import memory_in_use
+from dlbench.worker.samples import samples_of
 from dlbench.worker.seeds import seed_globally
 from dlbench.worker.train import Training, evaluation_batch
 from dlbench.worker.warm import FOLLOW_UP
@@ -181,9 +184,8 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
         if split == job.splits[-1]:
             columns = bench.task.keep(predictions, split)
             np.savez_compressed(jobdir.artifacts / "predictions.npz", **columns)  # type: ignore[arg-type]
-        if split == "test" and isinstance(bench.task, Classifier) and isinstance(predictions, torch.Tensor):
-            found = mistakes_of(bench.task, predictions).model_dump_json(by_alias=True, exclude_none=True)
-            (jobdir.artifacts / "mistakes.json").write_text(found, encoding="utf-8")
+        if split == "test":
+            _show(bench, answers, predictions, jobdir)
     findings.metrics = [metric for split in reversed(job.splits) for metric in scores[split]] + trained.metrics
     findings.fingerprint = fingerprint(model)
     findings.outputs = outputs_of(bench.task, model, evaluation_batch(job.train), bench.precision)
@@ -193,6 +195,21 @@ def _train(bench: Bench, todo: Work, jobdir: JobDir, findings: Findings) -> None
         weights = io.BytesIO()  # torch hides why a file cannot be written, such as that the disk is full
         torch.save(model.state_dict(), weights)
         (jobdir.path / "checkpoint.pt").write_bytes(weights.getbuffer())
+
+
+def _show(bench: Bench, model: torch.nn.Module, predictions: Predictions, jobdir: JobDir) -> None:
+    """Leave what a person looks at: mistakes of a classifier, samples and attention of a generator."""
+    shown: dict[str, Value | None] = {}
+    if isinstance(predictions, torch.Tensor):
+        if isinstance(bench.task, Classifier):
+            shown["mistakes"] = mistakes_of(bench.task, predictions)
+    elif isinstance(bench.task, Generator):
+        shown["samples"] = samples_of(bench.task, predictions)
+        shown["attention"] = attention_of(bench.task, model, bench.precision)
+    for role, found in shown.items():
+        if found is not None:
+            text = found.model_dump_json(by_alias=True, exclude_none=True)
+            (jobdir.artifacts / f"{role}.json").write_text(text, encoding="utf-8")
 
 
 STOPPED = "the run was told to stop; the next run makes this job again"

@@ -205,7 +205,7 @@ def test_of_exact_match_it_is_mcnemars_test(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("bleu_statistics", np.zeros((300, 9))), ("source_length", np.zeros(299)), ("target_length", np.arange(300))],
+    [("bleu_statistics", np.zeros((300, 9))), ("target_length", np.zeros(299)), ("target_length", np.arange(300))],
 )
 def test_columns_of_another_shape_or_of_other_sentences_give_no_opinion(
     tmp_path: Path, name: str, value: NDArray[np.float64]
