@@ -36,25 +36,37 @@ def published(folder: str, base: str, digests: Sequence[tuple[str, str, int]]) -
     )
 
 
-def read(split: str, root: Path, classes: tuple[str, ...], dataset: str) -> Images:
+def read(
+    split: str, root: Path, classes: tuple[str, ...], dataset: str, names: tuple[str, ...] | None = None
+) -> Images:
     """Images (N, 1, 28, 28) and labels of a split.
+
+    Args:
+        split: `train`, `val` or `test`.
+        root: folder of the four files.
+        classes: names of the ten classes.
+        dataset: name, for messages.
+        names: what the classes are called, where `classes` are not words.
 
     Raises:
         DataError: a file is damaged, or not the one that its name says.
     """
     if split == "test":
         images, labels = _read_pair(root, "t10k", TEST, classes, dataset)
-        return Images(images, labels, classes)
+        return Images(images, labels, classes, names)
     stamps = tuple(stamp(path) for path in _paths(root, "train"))
-    return _training(root, stamps, classes, dataset)[split]
+    return _training(root, stamps, classes, dataset, names)[split]
 
 
 # Train and validation come from the same files, which take longer to expand than all else.
 @lru_cache(maxsize=1)
-def _training(root: Path, stamps: object, classes: tuple[str, ...], dataset: str) -> dict[str, Images]:
+def _training(
+    root: Path, stamps: object, classes: tuple[str, ...], dataset: str, names: tuple[str, ...] | None
+) -> dict[str, Images]:
     images, labels = _read_pair(root, "train", TRAIN + VALIDATION, classes, dataset)
     val, train = cuts(len(images), VALIDATION, TRAIN)
-    return {split: Images(images[rows], labels[rows], classes) for split, rows in (("train", train), ("val", val))}
+    cut = {"train": train, "val": val}
+    return {split: Images(images[rows], labels[rows], classes, names) for split, rows in cut.items()}
 
 
 def _paths(root: Path, prefix: str) -> tuple[Path, Path]:

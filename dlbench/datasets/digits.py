@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from dlbench.datasets._cuts import cuts
 from dlbench.datasets._images import Images
+from dlbench.datasets._numerals import DIGITS, WORDS
 from dlbench.errors import DataError
 from dlbench.schema import base
 from dlbench.schema.data import DataFile
@@ -26,7 +27,6 @@ TASKS = ("image_classification",)
 FILES: tuple[DataFile, ...] = ()
 
 TOTAL = 1797
-CLASSES = tuple("0123456789")
 INK_DOTS = 16
 """Value of a pixel that is all ink."""
 
@@ -60,7 +60,7 @@ def make(split: str, params: Params) -> Images:
     test, val, train = cuts(TOTAL, params.test_size, params.val_size, params.train_size, seed=params.seed)
     rows = table[{"train": train, "val": val, "test": test}[split]]
     grey = (rows[:, :-1] * 255 + INK_DOTS // 2) // INK_DOTS
-    return Images(grey.astype(np.uint8).reshape(-1, 1, 8, 8), rows[:, -1], CLASSES)
+    return Images(grey.astype(np.uint8).reshape(-1, 1, 8, 8), rows[:, -1], DIGITS, WORDS)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlbench.datasets._images import Images
 from dlbench.datasets._mnist_files import published, read
+from dlbench.datasets._numerals import DIGITS, WORDS
 from dlbench.schema import base
 
 REVISION = 1
@@ -36,8 +37,6 @@ FILES = published(
     ],
 )
 
-CLASSES = tuple("0123456789")
-
 
 class Params(base.Params):
     """There is nothing to choose."""
@@ -49,4 +48,4 @@ def load(split: str, root: Path, params: Params) -> Images:
     Raises:
         DataError: a file is damaged, or not the one that its name says.
     """
-    return read(split, root, CLASSES, "mnist")
+    return read(split, root, DIGITS, "mnist", WORDS)

@@ -23,6 +23,7 @@ def test_they_are_all_of_scikit_learn_s_digits() -> None:
     labels = [int(label) for label in answer[1].split(",")]
     splits = [digits.make(split, Params()) for split in ("train", "val", "test")]
     assert [len(split.labels) for split in splits] == [1297, 200, 300]
+    assert all((split.classes[7], split.names[7]) == ("7", "seven") for split in splits)
     grey = np.concatenate([split.images for split in splits])
     assert grey.shape == (1797, 1, 8, 8)
     assert (grey.min(), grey.max()) == (0, 255)

@@ -47,6 +47,7 @@ def test_every_image_is_in_one_split_with_its_own_label(dataset: ModuleType, roo
     for split, images in splits.items():
         np.testing.assert_array_equal(images.labels, numbers[split] % 10)
         assert images.images.flags.writeable
+        assert (images.names or images.classes)[3] == {mnist: "three", fashion_mnist: "Dress"}[dataset]
     assert numbers["test"].tolist() == list(range(10_000))
     assert sorted([*numbers["train"], *numbers["val"]]) == list(range(60_000))
     # These rows are the validation split for ever.
