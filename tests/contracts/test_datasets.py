@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from dlbench.catalog import Catalog
 from dlbench.datasets._images import Images
+from dlbench.datasets._pairs import Pairs
 from dlbench.datasets._text import Text
 from dlbench.schema import base
 
@@ -17,9 +18,18 @@ BUILT_IN = [name for name in NAMES if not CATALOG.load("datasets", name).FILES]
 SIZES = {"train": 40, "val": 20, "test": 30}
 
 
-def contents(split: Text | Images) -> list[str] | list[bytes]:
+def contents(split: Text | Images | Pairs) -> list[str] | list[bytes]:
     """What a model gets to see of each example, in a form that compares."""
-    return [image.tobytes() for image in split.images] if isinstance(split, Images) else list(split.texts)
+    if isinstance(split, Images):
+        return [image.tobytes() for image in split.images]
+    return list(split.sources if isinstance(split, Pairs) else split.texts)
+
+
+def alike(split: Text | Images | Pairs) -> tuple[object, ...]:
+    """What all splits of a dataset have in common."""
+    if isinstance(split, Images):
+        return split.classes, split.names, split.images.shape[1:]
+    return (split.language,) if isinstance(split, Pairs) else (split.classes, split.language)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,16 +59,21 @@ def test_it_is_either_read_or_made(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_a_built_in_one_has_the_sizes_and_the_classes_announced(name: str) -> None:
+def test_a_built_in_one_has_the_sizes_announced_and_splits_that_fit_together(name: str) -> None:
     module = CATALOG.load("datasets", name)
     params = module.Params(**{f"{split}_size": size for split, size in SIZES.items()})
     splits = {split: module.make(split, params) for split in SIZES}
     assert {split: len(contents(examples)) for split, examples in splits.items()} == SIZES
-    assert len({examples.classes for examples in splits.values()}) == 1
-    assert all(examples.labels.dtype == np.int64 for examples in splits.values())
     assert len({content for examples in splits.values() for content in contents(examples)}) == sum(SIZES.values())
-    images = [examples.images for examples in splits.values() if isinstance(examples, Images)]
-    assert len({split.shape[1:] for split in images}) <= 1
+    assert len({alike(examples) for examples in splits.values()}) == 1
+    for examples in splits.values():
+        if isinstance(examples, Pairs):
+            assert len(examples.targets) == len(examples.sources)
+        else:
+            assert examples.labels.dtype == np.int64
+        if not isinstance(examples, Images) and not examples.language:
+            texts = [*examples.sources, *examples.targets] if isinstance(examples, Pairs) else examples.texts
+            assert all(text == " ".join(text.split()) != "" for text in texts)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
