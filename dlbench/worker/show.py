@@ -72,4 +72,6 @@ def example_batch(signature: Signature) -> dict[str, torch.Tensor]:
         batch["vector"] = torch.empty(1, inputs.size or 1, device=meta)
     elif isinstance(inputs, Pair):
         raise UsageError("models of pairs have no example batch")
+    if isinstance(signature.output, Tokens):
+        batch["previous"] = torch.empty(1, signature.output.length or 1, dtype=torch.int64, device=meta)
     return batch
