@@ -21,7 +21,7 @@ def test_images_have_labels_and_classes_have_names() -> None:
     with pytest.raises(ValueError, match=r"labels 0\.\.2 do not index 2 classes"):
         Images(GREY, np.array([0, 2]), ("0", "1"))
     with pytest.raises(ValueError, match=r"images are .* uint8, not .* float64"):
-        Images(GREY.astype(float), np.array([0, 1]), ("0", "1"))  # type: ignore[arg-type]
+        Images(GREY.astype(float), np.array([0, 1]), ("0", "1"))
 
 
 def test_texts_have_labels() -> None:
