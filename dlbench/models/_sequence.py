@@ -22,6 +22,34 @@ def reads_tokens_tells_class(signature: Signature) -> bool:
     return isinstance(signature.input, Tokens) and isinstance(signature.output, Classes)
 
 
+MULTI30K = Signature(input=Tokens(vocabulary=8_000, length=64), output=Tokens(vocabulary=8_000, length=64))
+"""Captions of pictures in subwords: the signature shown where a model only translates and its paper gives no sizes."""
+
+
+def reads_tokens_writes_tokens(signature: Signature) -> bool:
+    """Whether it is translation; sizes do not matter."""
+    return isinstance(signature.input, Tokens) and isinstance(signature.output, Tokens)
+
+
+def sizes_of_both(signature: Signature) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Vocabulary and longest length of what is read and of what is written, all known.
+
+    Raises:
+        ValueError: another kind of signature, or a size of None.
+    """
+    read, written = signature.input, signature.output
+    if not isinstance(read, Tokens) or not isinstance(written, Tokens):
+        raise ValueError(f"this model reads tokens and writes tokens; the signature is {signature}")
+    if read.vocabulary is None or read.length is None or written.vocabulary is None or written.length is None:
+        raise ValueError(f"a model is built only when every size is known; the signature is {signature!r}")
+    return (read.vocabulary, read.length), (written.vocabulary, written.length)
+
+
+def one_vocabulary(signature: Signature) -> bool:
+    """Whether the ids that are written mean the same as those that are read."""
+    return isinstance(signature.output, Tokens) and signature.output.shared
+
+
 def sizes(signature: Signature) -> tuple[int, int, int]:
     """Vocabulary, longest length and classes of a text classification whose sizes are all known.
 

@@ -1,11 +1,14 @@
-"""Transformer encoder over tokens: every position attends to every other one, in parallel.
+"""Transformer over tokens: every position attends to every other one, in parallel; classifies or translates.
 
 Vaswani et al. 2017, Attention Is All You Need: §3.1 with the norm after each block (post), or before it and once at
 the end (pre; Xiong et al. 2020). Positions are sinusoidal (§3.5), learned (Gehring et al. 2017), rotary (Su et al.
 2021, RoFormer, §3.2) or none. Dropout acts where §5.4 says: on embeddings with positions and on each block's output.
 Matrices start Xavier-uniform (query, key and value each by itself), biases at 0, token vectors with standard
 deviation 1/√hidden_size. §3.4 then multiplies those by √hidden_size, for the sake of an output layer that shares
-them; there is none here, and on AG News leaving it out is worth one point of accuracy.
+them; a classifier has none, and on AG News leaving it out is worth one point of accuracy.
+
+Where tokens are asked for, a decoder writes them (`_encoder_decoder`). The paper trains with label smoothing of 0.1 and
+the schedule `noam` (§5.3, §5.4): both are settings of `train:`.
 
 Shapes: B examples, T positions, D = hidden_size, H heads of size d.
 """
@@ -21,19 +24,23 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from dlbench.models import _attention, _sequence
+from dlbench.models._encoder_decoder import EncoderDecoder
 from dlbench.schema.base import Params as BaseParams
-from dlbench.schema.signature import Classes, Signature, Tokens
+from dlbench.schema.signature import Signature, Tokens
 
 if TYPE_CHECKING:
     from dlbench.contracts import Batch
 
-REVISION = 2
+REVISION = 3
 
 
 class Params(BaseParams):
-    """Size and shape of the encoder."""
+    """Size and shape; what only classifiers or only translators have is said."""
 
     layers: int = Field(2, ge=1, le=256, description="blocks of self-attention and feed-forward")
+    decoder_layers: int | None = Field(
+        None, ge=1, le=256, description="blocks of a translator's decoder; default: as many as the encoder has"
+    )
     heads: int = Field(2, ge=1, le=256, description="attention heads; they share hidden_size evenly")
     hidden_size: int = Field(64, ge=1, le=65_536, description="size of a token's vector throughout")
     ff_size: int = Field(128, ge=1, le=262_144, description="inner size of the feed-forward part")
@@ -44,7 +51,10 @@ class Params(BaseParams):
         "sinusoidal", description="how a position is told apart"
     )
     pooling: Literal["mean", "max", "first", "attention"] = Field(
-        "mean", description="how states become one vector: mean, maximum, the first position's, or attention"
+        "mean", description="how a classifier's states become one vector: mean, maximum, the first's, or attention"
+    )
+    tie: Literal["none", "output", "all"] = Field(
+        "output", description="a translator's output layer shares the target's embedding, or one that both sides share"
     )
 
     @model_validator(mode="after")
@@ -60,13 +70,13 @@ class Params(BaseParams):
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "transformer_base": {
-        "layers": 6, "heads": 8, "hidden_size": 512, "ff_size": 2048, "dropout": 0.1, "norm": "post"
+        "layers": 6, "heads": 8, "hidden_size": 512, "ff_size": 2048, "dropout": 0.1, "norm": "post", "tie": "all"
     },
     "transformer_big": {
-        "layers": 6, "heads": 16, "hidden_size": 1024, "ff_size": 4096, "dropout": 0.3, "norm": "post"
+        "layers": 6, "heads": 16, "hidden_size": 1024, "ff_size": 4096, "dropout": 0.3, "norm": "post", "tie": "all"
     },
 }  # fmt: skip
-"""Encoders of the base and big models (Vaswani et al. 2017, table 3)."""
+"""The base and big models (Vaswani et al. 2017, table 3)."""
 
 
 def space(params: Params) -> dict[str, Any]:
@@ -75,30 +85,25 @@ def space(params: Params) -> dict[str, Any]:
 
 
 def accepts(signature: Signature) -> bool:
-    """Token sequences to classes."""
-    return _sequence.reads_tokens_tells_class(signature)
+    """Token sequences to classes or to other token sequences."""
+    return _sequence.reads_tokens_tells_class(signature) or _sequence.reads_tokens_writes_tokens(signature)
 
 
 def signature(preset: str | None) -> Signature:
-    """AG News; for the paper's presets its shared vocabulary of 37,000 (§5.1), though the paper only translates."""
+    """AG News; for the paper's presets translation with a shared vocabulary of 37,000 (§5.1)."""
     if preset is None:
         return _sequence.AG_NEWS
-    return Signature(input=Tokens(vocabulary=37_000, length=512), output=Classes(classes=4))
+    return Signature(
+        input=Tokens(vocabulary=37_000, length=512), output=Tokens(vocabulary=37_000, length=512, shared=True)
+    )
 
 
 def build(params: Params, signature: Signature) -> nn.Module:
-    """The classifier."""
+    """The classifier or the translator."""
+    if _sequence.reads_tokens_writes_tokens(signature):
+        return EncoderDecoder(params, signature)
     vocabulary, length, classes = _sequence.sizes(signature)
     return TransformerClassifier(params, vocabulary, length, classes)
-
-
-def added_positions(kind: str, length: int, size: int) -> nn.Module:
-    """What is added to the token vectors so that positions differ; nothing for `rotary` and `none`."""
-    if kind == "sinusoidal":
-        return _attention.SinusoidalPositions(length, size)
-    if kind == "learned":
-        return _attention.LearnedPositions(length, size)
-    return nn.Identity()
 
 
 class TransformerClassifier(nn.Module):
@@ -109,7 +114,7 @@ class TransformerClassifier(nn.Module):
         size = params.hidden_size
         self.embedding = nn.Embedding(vocabulary, size, padding_idx=0)
         self.token_dropout = _sequence.TokenDropout(params.token_dropout)
-        self.add_positions = added_positions(params.positions, length, size)
+        self.add_positions = _attention.added_positions(params.positions, length, size)
         rotary = _attention.Rotary(length, size // params.heads) if params.positions == "rotary" else None
         self.dropout = nn.Dropout(params.dropout)
         pre_norm = params.norm == "pre"
