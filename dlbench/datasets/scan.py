@@ -8,8 +8,8 @@ interpreted by its rules and written as in its files: `jump left` is `I_TURN_LEF
 - `add_jump`: for training the 13,203 commands without `jump`, and `jump` alone 1,467 times, a tenth of the rows; for
   testing the 7,706 others, which all say to jump and something more.
 
-The paper has no validation split. Here 5 % of the training rows (836, 849 and 733), drawn by a permutation that the seed
-decides, are the validation split and are not trained on; `jump` alone is never among them. The random halves of
+The paper has no validation split. Here 5 % of the training rows (836, 849 and 733), drawn by a permutation that the
+seed decides, are the validation split and are not trained on; `jump` alone is never among them. The two parts of
 `simple` are drawn by the seed too, so its rows are not those of the paper's file.
 """
 
