@@ -9,6 +9,7 @@ from studies import cases as searches
 from synthetic import costs, job, quality, result, suite
 from synthetic_costs import anatomy, anchors, checkpointed, everything, largest
 from synthetic_news import news
+from synthetic_translation import translations
 
 from dlbench.analyze.results import Results
 from dlbench.catalog import Catalog
@@ -44,6 +45,8 @@ def cases(folder: Path) -> dict[str, list[Result]]:
             *quality("a", [0.9, 0.8], precision="bf16"),
             *quality("b", [0.9], precision="bf16"),
         ],
+        "translations": translations(folder / "translations"),
+        "symbols": translations(folder / "symbols", score="exact_match", models=["rnn"], seeds=1),
         "emulated": [*quality("a", [0.9]), *quality("a", [0.8], precision="fp8_emulated")],
     }
 
@@ -67,6 +70,8 @@ def test_a_section_is_built_from_anything(name: str, tmp_path: Path) -> None:
 
 def test_anchors_positions_and_figures_are_unique(tmp_path: Path) -> None:
     lines = [*news(tmp_path), *everything(), *checkpointed(), result(job("x"), "x", status="failed", reason="no")]
+    lines += translations(tmp_path)
+    lines += translations(tmp_path, dataset={"name": "scan"}, score="exact_match")
     results = Results(suite(), lines, [*arena_results(2).studies, recipe_study(40, dataset="sst2")])
     modules = [Catalog().load("sections", name) for name in NAMES]
     built = [section for module in modules if (section := module.build(results)) is not None]
