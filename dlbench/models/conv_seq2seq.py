@@ -7,8 +7,7 @@ the encoder's outputs and gathers those with their embeddings added (§3.3); wha
 the source's length, and gradients into the encoder by one over twice the number of decoder blocks (§3.4; the 2 is the
 authors' code, as is √½ wherever two of a kind are added). Weights start as in §3.5.
 
-Weight normalisation (§3.5) is left out: it hides linear layers from what computes in 8 bits. With Adam on Multi30k it
-gained nothing.
+Weight normalisation (§3.5) is left out: torch's hides linear layers from what computes in 8 bits.
 
 Convolutions are products of one matrix with windows of positions.
 
@@ -20,8 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-
-import os
 
 import torch
 from pydantic import Field, field_validator
@@ -87,7 +84,7 @@ def accepts(signature: Signature) -> bool:
 
 
 def signature(preset: str | None) -> Signature:
-    """Multi30k; of the presets joint byte pairs, 40,000 for WMT'16 (§4.1) and 10,000 for IWSLT, of at most 175 tokens."""
+    """Multi30k; of the presets at most 175 joint byte pairs, of 40,000 (WMT'16, §4.1) and of 10,000 (IWSLT)."""
     if preset is None:
         return _sequence.MULTI30K
     both = Tokens(vocabulary=40_000 if preset == "gehring2017_enro" else 10_000, length=175, shared=True)
@@ -239,7 +236,8 @@ class GatedConvolution(nn.Module):
         """(B, T, H) from K - 1 positions more."""
         width = inputs_BTH.shape[1] - self.kernel + 1
         windows_BTKH = torch.cat([inputs_BTH[:, first : first + width] for first in range(self.kernel)], 2)
-        return F.glu(self.linear(windows_BTKH), 2)
+        gated_BTH: Tensor = F.glu(self.linear(windows_BTKH), 2)
+        return gated_BTH
 
 
 class EncoderBlock(nn.Module):
@@ -254,7 +252,8 @@ class EncoderBlock(nn.Module):
         """New states, (B, S, H); those at padding are arbitrary."""
         inputs_BSH = self.dropout(states_BSH).masked_fill(~real_BS[..., None], 0)
         side = self.convolution.kernel // 2
-        return (self.convolution(F.pad(inputs_BSH, (0, 0, side, side))) + states_BSH) * HALF
+        found_BSH: Tensor = self.convolution(F.pad(inputs_BSH, (0, 0, side, side)))
+        return (found_BSH + states_BSH) * HALF
 
 
 class DecoderBlock(nn.Module):
@@ -304,6 +303,4 @@ def linear(inputs: int, outputs: int, dropout: float = 0.0, *, gain: float = 1.0
     layer = nn.Linear(inputs, outputs)
     nn.init.normal_(layer.weight, std=math.sqrt(gain * (1 - dropout) / inputs))
     nn.init.zeros_(layer.bias)
-    if os.environ.get("WN"):
-        nn.utils.parametrizations.weight_norm(layer)
     return layer
