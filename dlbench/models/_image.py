@@ -27,3 +27,14 @@ def sizes(signature: Signature) -> tuple[int, int, int, int]:
     if image.channels is None or image.height is None or image.width is None or output.classes is None:
         raise ValueError(f"a model is built only when every size is known; the signature is {signature!r}")
     return image.channels, image.height, image.width, output.classes
+
+
+def values(image: Image) -> int:
+    """Values of one image whose sizes are all known.
+
+    Raises:
+        ValueError: a size of None.
+    """
+    if image.channels is None or image.height is None or image.width is None:
+        raise ValueError(f"a model is built only when every size is known; the input is {image!r}")
+    return image.channels * image.height * image.width

@@ -1,5 +1,10 @@
 """The body that `rnn`, `lstm` and `gru` share: layers of torch's own recurrent kernels, in one or two directions.
 
+It appears in all shapes of input and output (Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neural
+Networks). One to one: an image as a single step (`image: whole`) to a class. One to many: an image to its name, letter
+by letter (task `captioning`). Many to one: the classifier below, of a text, or of an image row by row. Many to many: an
+encoder–decoder (task `translation`); both kinds of writing are in `_recurrent_writer`.
+
 Padding never changes a result. A forward pass meets padding only after the last token. A backward pass reads each
 example from its own last token on: the example is reversed within its length, so its padding stays at the end;
 packed sequences would do the same, but they need the lengths on the host, and waiting for those would stall a GPU
@@ -39,19 +44,24 @@ three, a GRU got 86.1 % right and a plain network 76.2, against 89.6 and 89.1 wi
 
 
 class RecurrentParams(Params):
-    """Size and shape of a recurrent classifier."""
+    """Size and shape; what only classifiers or only those that write have is said."""
 
     embedding_size: int = Field(64, ge=1, le=65_536, description="size of a token's vector; images have none")
     hidden_size: int = Field(64, ge=1, le=65_536, description="units of a layer in each direction")
     layers: int = Field(1, ge=1, le=64, description="recurrent layers on top of each other")
     bidirectional: bool = Field(False, description="also read from the last token to the first")
-    dropout: float = Field(0.1, ge=0, lt=1, description="on what is read, between layers and before the classifier")
+    dropout: float = Field(0.1, ge=0, lt=1, description="on what is read, between layers and before the output")
     token_dropout: float = Field(
         0.0, ge=0, lt=1, description="chance in training that a whole token is blanked; images have none"
     )
     pooling: Literal["last", "mean", "max", "attention"] = Field(
-        "max", description="how states become one vector: the last one, their mean, their maximum, or attention"
+        "max", description="how a classifier's states become one vector: the last, their mean, maximum, or attention"
     )
+    image: Literal["rows", "whole"] = Field("rows", description="a classifier reads an image row by row, or at once")
+    attention: Literal["none", "additive", "dot", "general", "hard"] = Field(
+        "additive", description="how a translator's decoder looks at the encoder's states"
+    )
+    input_feeding: bool = Field(False, description="what a translator gathered by attention is part of its next input")
 
 
 def space() -> dict[str, Any]:
@@ -120,7 +130,7 @@ def reorder(states_BTD: Tensor, position_BT: Tensor) -> Tensor:
     return states_BTD.gather(1, position_BT[..., None].expand(-1, -1, states_BTD.shape[2]))
 
 
-def accepts(signature: Signature) -> bool:
+def classifies(signature: Signature) -> bool:
     """Token sequences or images to classes."""
     return _sequence.reads_tokens_tells_class(signature) or _image.reads_image_tells_class(signature)
 
@@ -128,6 +138,12 @@ def accepts(signature: Signature) -> bool:
 def read_tokens(batch: Batch) -> tuple[Tensor, Tensor]:
     """Ids, (B, T), and how many of each text are no padding."""
     return batch["tokens"], batch["lengths"]
+
+
+def read_whole(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Images as one step each, (B, 1, channels · height · width)."""
+    vector_B1E = batch["image"].flatten(1)[:, None]
+    return vector_B1E, torch.ones_like(batch["index"])
 
 
 def read_rows(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -160,11 +176,12 @@ class RecurrentClassifier(nn.Module):
     def __init__(self, params: RecurrentParams, cell: Cell, signature: Signature) -> None:
         super().__init__()
         if isinstance(signature.input, Image):
-            channels, _, width, classes = _image.sizes(signature)
-            self.read: Reading = read_rows
+            channels, height, width, classes = _image.sizes(signature)
+            whole = params.image == "whole"
+            self.read: Reading = read_whole if whole else read_rows
             self.embedding: nn.Module = nn.Identity()
             self.token_dropout: nn.Module = nn.Identity()
-            input_size = channels * width
+            input_size = channels * width * (height if whole else 1)
         else:
             vocabulary, _, classes = _sequence.sizes(signature)
             self.read = read_tokens

@@ -32,17 +32,21 @@ def reads_tokens_writes_tokens(signature: Signature) -> bool:
 
 
 def sizes_of_both(signature: Signature) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Vocabulary and longest length of what is read and of what is written, all known.
+    """Vocabulary and longest length of what is read and of what is written; see `sizes_of`."""
+    return sizes_of(signature.input), sizes_of(signature.output)
+
+
+def sizes_of(tokens: object) -> tuple[int, int]:
+    """Vocabulary and longest length of token sequences, both known.
 
     Raises:
-        ValueError: another kind of signature, or a size of None.
+        ValueError: something else is read or written, or a size is None.
     """
-    read, written = signature.input, signature.output
-    if not isinstance(read, Tokens) or not isinstance(written, Tokens):
-        raise ValueError(f"this model reads tokens and writes tokens; the signature is {signature}")
-    if read.vocabulary is None or read.length is None or written.vocabulary is None or written.length is None:
-        raise ValueError(f"a model is built only when every size is known; the signature is {signature!r}")
-    return (read.vocabulary, read.length), (written.vocabulary, written.length)
+    if not isinstance(tokens, Tokens):
+        raise ValueError(f"this model reads and writes tokens, not {tokens!r}")
+    if tokens.vocabulary is None or tokens.length is None:
+        raise ValueError(f"a model is built only when every size is known, unlike here: {tokens!r}")
+    return tokens.vocabulary, tokens.length
 
 
 def one_vocabulary(signature: Signature) -> bool:

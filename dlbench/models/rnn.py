@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 from torch import nn
 
-from dlbench.models import _recurrent, _sequence
+from dlbench.models import _recurrent, _recurrent_writer, _sequence
 from dlbench.schema.signature import Signature
 
 REVISION = 2
@@ -39,8 +39,8 @@ def space(params: Params) -> dict[str, Any]:
 
 
 def accepts(signature: Signature) -> bool:
-    """Token sequences, or images row by row, to classes."""
-    return _recurrent.accepts(signature)
+    """Token sequences or images, to classes or to token sequences."""
+    return _recurrent.classifies(signature) or _recurrent_writer.accepts(signature)
 
 
 def signature(preset: str | None) -> Signature:
@@ -49,7 +49,9 @@ def signature(preset: str | None) -> Signature:
 
 
 def build(params: Params, signature: Signature) -> nn.Module:
-    """The classifier."""
+    """The classifier, or the encoder–decoder."""
+    if _recurrent_writer.accepts(signature):
+        return _recurrent_writer.build(params, partial(layer, params), signature)
     return _recurrent.RecurrentClassifier(params, partial(layer, params), signature)
 
 
