@@ -143,6 +143,11 @@ def share(value: float) -> str:
     return quantity(value, "fraction", 0 if 0.01 <= value <= 0.99 else 1)
 
 
+def titled(words: str) -> str:
+    """`Mean accuracy`, `BLEU`: the first letter large, all others as they are."""
+    return words[:1].upper() + words[1:]
+
+
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(words) < 2:

@@ -55,8 +55,12 @@ def verdicts(results: Results) -> tuple[Verdict, ...]:
 
 
 def score_name(arena: Arena) -> str:
-    """`accuracy` for `test_accuracy`: the task's own score without its split."""
-    return arena.score.name.partition("_")[2].replace("_", " ") if arena.score else "score"
+    """`accuracy` for `test_accuracy`, `BLEU` for `test_bleu`: the task's own score without its split."""
+    name = arena.score.name.partition("_")[2] if arena.score else "score"
+    return _ACRONYMS.get(name, name.replace("_", " "))
+
+
+_ACRONYMS = {"bleu": "BLEU", "chrf": "chrF"}
 
 
 def _verdict(results: Results, arena: Arena) -> Verdict:

@@ -9,7 +9,7 @@ from dlbench.analyze.compare import LEAST_SEEDS
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.left_out import reasoned, uncosted, unranked
 from dlbench.analyze.pareto import front_probability, pareto_front, resampled_medians
-from dlbench.analyze.quantities import format_of, listed, share
+from dlbench.analyze.quantities import format_of, listed, share, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 from dlbench.analyze.verdict import score_name
@@ -216,7 +216,7 @@ def _figure(results: Results, plane: Plane) -> Figure:
         bars = "Bars are 95 % intervals of the score; the cost does not vary."
     return Figure(
         name=f"{axis.metric.removesuffix('_bytes')}_{arena.anchor}",
-        title=f"{name.capitalize()} against {axis.words}",
+        title=f"{titled(name)} against {axis.words}",
         alt=f"Scatter plot of {len(rows)} contenders on {arena.title}."
         + (f" On the Pareto front: {listed(best)}." if best else ""),
         caption=" ".join([f"Batch {plane.size}{plane.size_note}.", bars, _front_text(plane, best), *_absent(plane)]),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dlbench.analyze.bootstrap import Interval
 from dlbench.analyze.contenders import Arena, Contender, finished
-from dlbench.analyze.quantities import format_of, quantity
+from dlbench.analyze.quantities import format_of, quantity, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.sentences import COUNTS, bleu, bleu_interval, share_interval
 from dlbench.analyze.verdict import score_name
@@ -164,11 +164,11 @@ def _figure(
         _charts.tooltip("n", "examples", ","),
     ]
     x = _charts.measure("length", "Tokens of the source", "number")
-    y = _charts.measure("mean", name[:1].upper() + name[1:], format)
+    y = _charts.measure("mean", titled(name), format)
     hue, shapes = _charts.colour(results.series, shown), _charts.shape(results.series, shown)
     return Figure(
         name=f"by_length_{arena.anchor}",
-        title=f"{name[:1].upper() + name[1:]} by length of the source on {arena.title}",
+        title=f"{titled(name)} by length of the source on {arena.title}",
         alt=f"Lines of {name} over {len(bins)} bins of source length for {len(shown)} contenders. "
         + _finding(arena, found, bins),
         caption="Each point is a bin, at its mean length; mean over seeds. The band is a 95 % interval over the test "
@@ -199,7 +199,5 @@ def _table(arena: Arena, found: Mapping[Contender, Sequence[_Value]], bins: Sequ
         for contender, values in sorted(found.items(), key=lambda item: arena.ordered.index(item[0]))
     )
     mean = fmean(len(each.rows) for each in bins)
-    caption = (
-        f"{name[:1].upper() + name[1:]} of the test examples with so many source tokens, about {mean:,.0f} in each bin."
-    )
+    caption = f"{titled(name)} of the test examples with so many source tokens, about {mean:,.0f} in each bin."
     return Table(columns=(Column(name="Contender"), *columns), rows=rows, caption=caption)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlbench.analyze.contenders import canonical
 from dlbench.analyze.effects import Effect, Grid, ValueEffect, grids
-from dlbench.analyze.quantities import difference, format_of, listed, quantity, share
+from dlbench.analyze.quantities import difference, format_of, listed, quantity, share, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.varied import words_of
 from dlbench.analyze.verdict import score_name, seeds_phrase
@@ -132,7 +132,7 @@ def _map(grid: Grid, number: int, down: str, across: str) -> Figure:
     best = max(rows, key=lambda row: row["score"] if _higher(grid) else -row["score"])
     return Figure(
         name=f"effects_{number}_{_plain(down)}_{_plain(across)}",
-        title=f"{name.capitalize()} of {what}",
+        title=f"{titled(name)} of {what}",
         alt=f"Map of {name} of {what} on {grid.arena.title}; the best cell is {best['down']}, {best['across']} "
         f"with {_score(grid, best['score'])}.",
         caption="Mean over seeds" + (" and all other settings" if len(grid.keys) > 2 else "") + "; darker is higher.",

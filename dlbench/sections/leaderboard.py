@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dlbench.analyze.contenders import Arena, Contender
-from dlbench.analyze.quantities import difference, digits_for, format_of
+from dlbench.analyze.quantities import difference, digits_for, format_of, titled
 from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 from dlbench.analyze.verdict import score_name
@@ -93,7 +93,7 @@ def _quality_columns(results: Results, arena: Arena, ordered: Sequence[Contender
     assert score is not None
     name = score_name(arena)
     columns = [
-        _mean_column(ordered, score.name, name.capitalize(), f"Test {name}: mean over seeds, 95 % interval"),
+        _mean_column(ordered, score.name, titled(name), f"Test {name}: mean over seeds, 95 % interval"),
         _count_column(ordered, score.name),
     ]
     if any(comparison.arena is arena for comparison in results.comparisons):
@@ -264,7 +264,7 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
     counted = "one contender" if len(shown) == 1 else f"{len(shown)} contenders"
     return Figure(
         name=f"scores_{arena.anchor}",
-        title=f"{name.capitalize()} of every seed",
+        title=f"{titled(name)} of every seed",
         alt=f"Dot plot of the {name} of every seed of {counted} on {arena.title}, with means.",
         caption=f"A dot is a seed; the upright mark is the mean and the bar its 95 % interval.{note}",
         spec=_charts.chart(rows, layers),

@@ -10,7 +10,7 @@ from typing import Any
 
 from dlbench.analyze.contenders import Arena, Contender, finished
 from dlbench.analyze.curves import pool
-from dlbench.analyze.quantities import format_of
+from dlbench.analyze.quantities import format_of, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.verdict import score_name
 from dlbench.schema.blocks import Block, Figure, Heading, Section
@@ -120,7 +120,7 @@ def _figure(
     x = _charts.measure(field, what.capitalize(), "rate" if axis is FLOPS else "number", log=log)
     if axis is EPOCHS and max(row["epoch"] for row in rows) >= 2:
         x["axis"]["tickMinStep"] = 1
-    title = quantity.name.capitalize()
+    title = titled(quantity.name)
     y = _charts.measure("mean", title, quantity.format)
     hue = _charts.colour(results.series, shown)
     tip = [

@@ -5,7 +5,7 @@ from typing import Any
 from dlbench.analyze.compare import Paired, Ratio, compare
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.precisions import ran
-from dlbench.analyze.quantities import difference, format_of, listed, significant
+from dlbench.analyze.quantities import difference, format_of, listed, significant, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise
 from dlbench.analyze.verdict import score_name
@@ -109,7 +109,7 @@ def _score_column(arena: Arena, contenders: list[Contender]) -> tuple[Column, li
     assert arena.score is not None
     summaries = [summarise(list(contender.values(arena.score.name).values())) for contender in contenders]
     cells = [Cell(value=None) if s is None else Cell(value=s.mean, margin=s.margin) for s in summaries]
-    name = score_name(arena).capitalize()
+    name = titled(score_name(arena))
     return Column(name=name, format=format_of(arena.score.unit), tooltip="Mean over seeds, 95 % interval"), cells
 
 
@@ -188,7 +188,7 @@ def _figure(results: Results, arena: Arena, phase: str) -> Figure | None:
     fastest = max(rows, key=lambda row: float(row["speed"]))
     return Figure(
         name=f"precision_{phase}_{arena.anchor}",
-        title=f"{name.capitalize()} lost or won against speed of {what}",
+        title=f"{titled(name)} lost or won against speed of {what}",
         alt=f"Scatter plot of {len(rows)} contenders at another precision on {arena.title}: difference in {name} "
         f"against speed. The fastest is {fastest['model']}, {significant(fastest['speed'])} times as fast.",
         caption=f"Against the same model at {results.suite.precision}, at batch "

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from dlbench.analyze.contenders import canonical
-from dlbench.analyze.quantities import format_of
+from dlbench.analyze.quantities import format_of, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise
 from dlbench.analyze.varied import Point, points_of, series_names, words_of
@@ -62,7 +62,7 @@ def _figure(results: Results, key: str, task: str, where: str, points: Sequence[
     log = all(_number(value) for value in values) and _geometric(sorted(set(values)))
     return Figure(
         name="_".join(["varied", *map(_plain, (key, task, where))]),
-        title=f"{name.capitalize()} against {what} on {where}",
+        title=f"{titled(name)} against {what} on {where}",
         alt=f"Lines of {name} against {what} on {where} for {', '.join(shown)}.",
         caption="Means over seeds; the band reaches from the lowest to the highest seed."
         + (f" Logarithmic {what}." if log else ""),

@@ -192,6 +192,15 @@ def test_a_seed_whose_file_is_damaged_is_left_out(tmp_path: Path, name: str, dam
     assert Catalog().load("sections", section).build(results(lines)) is None
 
 
+def test_bleu_is_written_as_everybody_writes_it(tmp_path: Path) -> None:
+    report = build_report(results(translations(tmp_path / "runs")), tmp_path / "report").parent / "report.md"
+    told = report.read_text()
+    assert "transformer has the highest mean BLEU" in told
+    assert "BLEU of every seed" in told
+    assert "| BLEU |" in told
+    assert "Bleu" not in told
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_other_tasks_have_no_such_section(name: str) -> None:
     assert Catalog().load("sections", name).build(results(quality("cnn", [0.9, 0.8]))) is None
