@@ -90,7 +90,8 @@ def share_interval(share: float, n: int) -> Interval:
     """95 % interval of the share of n sentences that are right (Wilson 1927): never empty, not even at all or none."""
     z = float(special.ndtri((1 + LEVEL) / 2))
     middle, half = share + z * z / (2 * n), z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+    low, high = (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+    return max(low, 0.0), min(high, 1.0)  # but for rounding they are never outside
 
 
 def _gap(ours: NDArray[np.generic], theirs: NDArray[np.generic]) -> Floats:

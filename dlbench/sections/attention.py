@@ -97,8 +97,8 @@ def _figure(results: Results, maps: Sequence[_Map], kind: Kind, place: str, titl
     abreast = max(1, min(len(maps), 3, MOST_COLUMNS // len(columns)))
     lines = -(-len(maps) // abreast) * (len(rows) + NAME_ROWS)
     ranked = sorted(maps, key=lambda one: -one.strongest)
-    weights = listed([f"{share(one.strongest)} in {one.contender.name}" for one in ranked])
-    finding = f"The strongest piece of the source has, mean over rows, this much of the weight: {weights}."
+    weights = listed([f"{share(one.strongest)} ({one.contender.name})" for one in ranked])
+    finding = f"On average over rows the strongest column takes {weights} of the weight."
     sentence = " ".join(columns)
     left = f" {left_out} more are not drawn." if left_out else ""
     return Figure(

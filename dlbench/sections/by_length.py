@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dlbench.analyze.bootstrap import Interval
 from dlbench.analyze.contenders import Arena, Contender, finished
-from dlbench.analyze.quantities import format_of, quantity, titled
+from dlbench.analyze.quantities import format_of, listed, quantity, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.sentences import COUNTS, bleu, bleu_interval, share_interval
 from dlbench.analyze.verdict import score_name
@@ -19,6 +19,8 @@ from dlbench.sections import _charts, _drawn
 
 POSITION = 42
 BINS = 6
+MOST_TOLD = 4
+"""Contenders in a sentence."""
 FEW = 8
 """Up to this many lengths each is a bin of its own."""
 
@@ -126,17 +128,17 @@ def _format(arena: Arena) -> str:
 
 
 def _finding(arena: Arena, found: Mapping[Contender, Sequence[_Value]], bins: Sequence[_Bin]) -> str:
-    """Who loses most from the shortest to the longest sources, and who least."""
-    lost = sorted(found, key=lambda one: found[one][-1].mean - found[one][0].mean)
-
-    def course(contender: Contender) -> str:
-        first, last = (quantity(found[contender][end].mean, _format(arena), 1) for end in (0, -1))
-        return f"{contender.name} goes from {first} to {last}"
-
-    ends = f"From sources of {bins[0].name} to those of {bins[-1].name} tokens, {score_name(arena)} changes"
-    if len(lost) == 1:
-        return f"{ends}: {course(lost[0])}."
-    return f"{ends} most to the worse where {course(lost[0])}, and least (or to the better) where {course(lost[-1])}."
+    """What the shortest and the longest sources make of the best contenders, in a sentence."""
+    courses = [
+        f"{one.name} from {_shown(found[one][0], _format(arena))} to {_shown(found[one][-1], _format(arena))}"
+        for one in arena.ordered
+        if one in found
+    ]
+    others = "; the table has all others" if len(courses) > MOST_TOLD else ""
+    return (
+        f"Between the shortest sources ({bins[0].name} tokens) and the longest ({bins[-1].name} tokens) "
+        f"{score_name(arena)} goes: {listed(courses[:MOST_TOLD])}{others}."
+    )
 
 
 def _figure(
