@@ -117,11 +117,14 @@ def block_parameters(size: int, ff_size: int) -> int:
 @pytest.mark.parametrize(
     ("preset", "layers", "size", "ff_size"), [("transformer_base", 6, 512, 2048), ("transformer_big", 6, 1024, 4096)]
 )
-def test_presets_have_the_paper_s_encoder(preset: str, layers: int, size: int, ff_size: int) -> None:
+def test_presets_have_the_paper_s_encoder_and_decoder(preset: str, layers: int, size: int, ff_size: int) -> None:
     with torch.device("meta"):
         model = transformer.build(transformer.Params(**transformer.PRESETS[preset]), transformer.signature(preset))
-    expected = 37_000 * size + layers * block_parameters(size, ff_size) + size * 4 + 4
+    cross_attention_and_its_norm = 4 * size * (size + 1) + 2 * size
+    expected = 37_000 * size + layers * (2 * block_parameters(size, ff_size) + cross_attention_and_its_norm)
     assert sum(p.numel() for p in model.parameters()) == expected
+    published = {"transformer_base": 63_082_496, "transformer_big": 213e6}[preset]  # table 3 rounds the latter
+    assert expected == pytest.approx(published, rel=0 if preset == "transformer_base" else 0.01)
 
 
 @pytest.mark.parametrize(
