@@ -1,4 +1,4 @@
-"""The encoder against torch's own layers, and its positions against second formulations."""
+"""Encoder and decoder against torch's own layers, and positions against second formulations."""
 
 import math
 from typing import Any
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from dlbench.models import _attention, transformer
+from dlbench.models._decoder import DecoderBlock, causal_mask
 from dlbench.schema.signature import Classes, Signature, Tokens
 
 TEXT = Signature(input=Tokens(vocabulary=30, length=16), output=Classes(classes=3))
@@ -31,8 +32,8 @@ def test_a_block_equals_torch_s_encoder_layer(pre_norm: bool) -> None:
     pairs = {
         "attention.project": "self_attn.in_proj_",
         "attention.out": "self_attn.out_proj.",
-        "widen": "linear1.",
-        "narrow": "linear2.",
+        "feed_forward.widen": "linear1.",
+        "feed_forward.narrow": "linear2.",
         "attention_norm": "norm1.",
         "ff_norm": "norm2.",
     }
@@ -47,6 +48,33 @@ def test_a_block_equals_torch_s_encoder_layer(pre_norm: bool) -> None:
     own = block(states, REAL[:, None, None])
     expected = theirs(states, src_key_padding_mask=~REAL)
     torch.testing.assert_close(own[REAL], expected[REAL], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("pre_norm", [True, False])
+def test_a_decoder_s_block_equals_torch_s(pre_norm: bool) -> None:
+    torch.manual_seed(0)
+    block = DecoderBlock(8, 2, 12, 0.0, pre_norm=pre_norm)
+    theirs = nn.TransformerDecoderLayer(8, 2, 12, dropout=0.0, batch_first=True, norm_first=pre_norm)
+    pairs = {
+        "attention.project.": "self_attn.in_proj_",
+        "attention.out.": "self_attn.out_proj.",
+        "cross.out.": "multihead_attn.out_proj.",
+        "feed_forward.widen.": "linear1.",
+        "feed_forward.narrow.": "linear2.",
+        **{f"norms.{number}.": f"norm{number + 1}." for number in range(3)},
+    }
+    own = {name: torch.randn_like(parameter) for name, parameter in block.named_parameters()}
+    block.load_state_dict(own)
+    state = {f"{b}{end}": own[f"{a}{end}"] for a, b in pairs.items() for end in ("weight", "bias")}
+    state |= {
+        f"multihead_attn.in_proj_{end}": torch.cat([own[f"cross.query.{end}"], own[f"cross.key_value.{end}"]])
+        for end in ("weight", "bias")
+    }
+    theirs.load_state_dict(state)
+    written, read = torch.randn(3, 5, 8), torch.randn(3, 7, 8)
+    causal = causal_mask(5, written.device)
+    expected = theirs(written, read, tgt_mask=~causal[0, 0], memory_key_padding_mask=~REAL)
+    torch.testing.assert_close(block(written, causal, read, REAL[:, None, None]), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_rotary_turns_complex_numbers() -> None:

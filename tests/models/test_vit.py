@@ -64,8 +64,8 @@ def test_a_block_equals_torch_s_encoder_layer_with_gelu() -> None:
     pairs = {
         "attention.project": "self_attn.in_proj_",
         "attention.out": "self_attn.out_proj.",
-        "widen": "linear1.",
-        "narrow": "linear2.",
+        "feed_forward.widen": "linear1.",
+        "feed_forward.narrow": "linear2.",
         "attention_norm": "norm1.",
         "ff_norm": "norm2.",
     }
@@ -142,7 +142,7 @@ def test_weights_start_as_in_the_authors_code() -> None:
     assert not model.class_token.any()
     assert model.add_positions.table.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert model.patches.weight.std().item() == pytest.approx(1 / math.sqrt(48), rel=0.05)
-    assert model.blocks[0].widen.weight.std().item() == pytest.approx(math.sqrt(2 / 512), rel=0.05)
+    assert model.blocks[0].feed_forward.widen.weight.std().item() == pytest.approx(math.sqrt(2 / 512), rel=0.05)
     assert isinstance(model.blocks[0], _attention.EncoderBlock)
 
 
