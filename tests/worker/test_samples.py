@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,19 @@ import pytest
 import torch
 from PIL import Image
 
+from dlbench.analyze.sentences import bleu
+from dlbench.catalog import Catalog
 from dlbench.contracts import Batch, Shown
+from dlbench.jobdir import JobDir
 from dlbench.schema.attention import Attended, AttentionMaps
+from dlbench.schema.job import DatasetRef, Job, ModelRef, TaskRef, Work
 from dlbench.schema.sample import MOST, Samples
+from dlbench.schema.train import TrainSettings
 from dlbench.worker.attention import attention_of
 from dlbench.worker.precision import Precision
 from dlbench.worker.samples import samples_of
 from dlbench.worker.shown import LARGEST
+from dlbench.worker.work import work
 
 CPU = Precision("fp32", torch.device("cpu"))
 
@@ -152,3 +159,68 @@ def test_a_model_that_looks_nowhere_and_a_task_without_pieces_have_none() -> Non
 def test_a_map_that_does_not_fit_its_pieces_is_refused() -> None:
     with pytest.raises(ValueError, match="cross weights have another shape than 1 by 2 pieces"):
         Attended(index=0, source=("a", "b"), target=("c",), cross=((0.5,),))
+
+
+REVERSE = {"train_size": 500, "val_size": 50, "test_size": 100, "max_length": 9}
+
+
+def trained(folder: Path, model: str, params: dict[str, Any]) -> JobDir:
+    """A small network that has learnt to reverse a little."""
+    job = Job(
+        id="0123456789abcdef",
+        kind="train",
+        task=TaskRef(name="translation"),
+        dataset=DatasetRef(name="reverse", params=REVERSE, digest="sha256:0", source="built-in", official=True),
+        model=ModelRef(name=model, params=params),
+        train=TrainSettings(epochs=1, batch_size=32, lr=0.01),
+        seed=0,
+    )
+    jobdir = JobDir(folder)
+    jobdir.create(Work(job=job, attempt=1, label="small"))
+    work(jobdir.path)
+    return jobdir
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "kinds"),
+    [
+        ("gru", {"attention": "none"}, set()),
+        ("gru", {"attention": "additive"}, {"cross"}),
+        ("lstm", {"attention": "hard"}, {"cross"}),
+        ("transformer", {"layers": 1}, {"cross", "encoder"}),
+    ],
+)
+def test_a_job_leaves_both_of_the_same_examples_whatever_the_model(
+    tmp_path: Path, model: str, params: dict[str, Any], kinds: set[str]
+) -> None:
+    jobdir = trained(tmp_path / "job", model, params)
+    record = jobdir.record()
+    assert record is not None
+    assert record.status == "ok", record.reason
+    roles = {artifact.role for artifact in record.artifacts}
+    assert {"samples", "predictions"} <= roles
+    assert ("attention" in roles) == bool(kinds)
+    module = Catalog().load("datasets", "reverse")
+    data = module.make("test", module.Params(**REVERSE))
+    with np.load(jobdir.artifacts / "predictions.npz") as columns:
+        exact, counts = columns["exact"], columns["bleu_statistics"]
+        assert columns["source_length"].tolist() == [len(text.split()) for text in data.sources]
+    found = Samples.model_validate_json((jobdir.artifacts / "samples.json").read_bytes()).samples
+    assert [one.index for one in found] == [(2 * k + 1) * 100 // 48 for k in range(MOST)]
+    for one in found:
+        assert (one.text, one.reference) == (data.sources[one.index], data.targets[one.index])
+        assert (one.output == one.reference) == exact[one.index]
+    score = record.metric("test_bleu")
+    assert score is not None
+    assert float(bleu(counts.sum(axis=0))) == pytest.approx(score.value)
+    if not kinds:
+        return
+    maps = AttentionMaps.model_validate_json((jobdir.artifacts / "attention.json").read_bytes()).examples
+    long = [row for row, text in enumerate(data.sources) if len(text.split()) >= 6]
+    assert [one.index for one in maps] == long[:3]
+    for example in maps:
+        assert " ".join(example.source) == data.sources[example.index]
+        assert " ".join(example.target[:-1]) == data.targets[example.index]
+        assert {kind for kind in ("cross", "encoder") if getattr(example, kind)} == kinds
+        for kind in kinds:
+            assert np.sum(getattr(example, kind), axis=1) == pytest.approx(1, abs=1e-3)
