@@ -1,4 +1,4 @@
-"""Convolutional sequence to sequence: gated convolutions on both sides, attention in every layer of the decoder.
+"""Convolutional encoder–decoder: gated convolutions, attention in every layer of the decoder.
 
 Gehring et al. 2017, Convolutional Sequence to Sequence Learning. Tokens and their learned positions are embedded
 (§3.1); each block is a convolution, a gated linear unit and a residual connection, the sum scaled by √½ (§3.2, §3.4).

@@ -138,8 +138,12 @@ def test_it_builds_on_the_meta_device_with_its_paper_s_signature(name: str, pres
     if isinstance(signature.input, Tokens):
         shape = (2, min(4, signature.input.length))  # longer ones cost time and tell no more
         batch = {"tokens": torch.empty(shape, dtype=torch.long, device="meta")}
-        logits = model({**batch, "lengths": torch.empty(2, dtype=torch.long, device="meta")})
-        assert logits.shape == (2, signature.output.classes)
+        batch["lengths"] = torch.empty(2, dtype=torch.long, device="meta")
+        if isinstance(signature.output, Tokens):
+            batch["previous"] = torch.empty(2, 3, dtype=torch.long, device="meta")
+            assert model(batch).shape == (2, 3, signature.output.vocabulary)
+        else:
+            assert model(batch).shape == (2, signature.output.classes)
 
 
 @pytest.mark.parametrize("name", READERS)
