@@ -36,6 +36,12 @@ class ResidentImages:
     def __len__(self) -> int:
         return len(self.target)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """C, H and W of every image."""
+        channels, height, width = self._images.shape[1:]
+        return channels, height, width
+
     def picture(self, row: int) -> NDArray[np.uint8]:
         """The image of that row, (H, W, C)."""
         return self._images[row].permute(1, 2, 0).cpu().numpy()

@@ -9,8 +9,7 @@ pad-crop, flip, cutout, random erasing, mixup. What comes into an image from out
 colour.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,18 +17,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dlbench.contracts import Batch, Dataset, Part
-from dlbench.errors import DataError
 from dlbench.schema import base
 from dlbench.schema.signature import Classes, Image, Signature
 from dlbench.tasks import _augment, _classification
-from dlbench.tasks._images import ResidentImages, resized, statistics
-from dlbench.tasks._prepared import Arrays, prepared
+from dlbench.tasks._image_splits import ImageSplits, image_splits
+from dlbench.tasks._images import ResidentImages
 from dlbench.tasks._rand_augment import STRONGEST, RandAugment
 
 REVISION = 1
 DATASETS = ("mnist", "digits")
 SCORES = _classification.SCORES
-SPLITS = ("train", "val", "test")
 
 
 class Params(base.Params):
@@ -45,52 +42,19 @@ class Params(base.Params):
     mixup: float = Field(0.0, ge=0, le=100, description="mixup's α; 0 mixes nothing")
 
 
-class ImageExamples(Protocol):
-    """What a split of a dataset for this task looks like (`dlbench.datasets._images`)."""
-
-    @property
-    def images(self) -> NDArray[np.uint8]:
-        """(N, channels, height, width)."""
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Index into `classes`, (N,)."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes."""
-
-
 class ImageClassification(_classification.Classification[ResidentImages]):
     """The task over a dataset, in memory, on one device.
 
     Args:
-        splits: split → images.
-        shape: channels, height and width of every image.
-        classes: names of the classes.
-        mean: of the training split's channels, in levels 0 to 255, (C,).
-        std: their standard deviation, (C,).
+        data: images of all splits.
         params: what is done to training images.
-        originals: the test images as they were before they were enlarged, (N, channels, height, width); None: as they
-            are in `splits`.
     """
 
-    def __init__(
-        self,
-        splits: Mapping[str, ResidentImages],
-        shape: tuple[int, int, int],
-        classes: tuple[str, ...],
-        mean: NDArray[np.float64],
-        std: NDArray[np.float64],
-        params: Params,
-        originals: NDArray[np.uint8] | None = None,
-    ) -> None:
-        channels, height, width = shape
-        super().__init__(splits, classes, Image(channels=channels, height=height, width=width))
-        self._normalize = _augment.Normalize(torch.from_numpy(mean), torch.from_numpy(std))
-        self._steps = _steps(params, self._normalize, torch.from_numpy(mean.round().astype(np.uint8)), height, width)
-        self._mixup = _augment.Mixup(params.mixup, len(classes)) if params.mixup else None
-        self._originals = originals
+    def __init__(self, data: ImageSplits, params: Params) -> None:
+        super().__init__(data.splits, data.classes, data.signature)
+        self._data = data
+        self._steps = _steps(params, data)
+        self._mixup = _augment.Mixup(params.mixup, len(data.classes)) if params.mixup else None
 
     def batches(
         self, split: str, batch_size: int, generator: torch.Generator | None = None, part: Part | None = None
@@ -99,20 +63,17 @@ class ImageClassification(_classification.Classification[ResidentImages]):
         images = self.splits[split]
         if split == "train" and generator is not None:
             return images.batches(batch_size, generator, self._steps, self._mixup, part)
-        return images.batches(batch_size, generator, (self._normalize,), part=part)
+        return images.batches(batch_size, generator, (self._data.normalize,), part=part)
 
     def show(self, row: int) -> NDArray[np.uint8]:
         """The test image of that row, (H, W, C); never enlarged."""
-        if self._originals is None:
-            return self.splits["test"].picture(row)
-        original_CHW: NDArray[np.uint8] = self._originals[row]
-        return original_CHW.transpose(1, 2, 0)
+        return self._data.picture(row)
 
 
-def _steps(
-    params: Params, normalize: _augment.Normalize, colour_C: torch.Tensor, height: int, width: int
-) -> Sequence[_augment.Step]:
+def _steps(params: Params, data: ImageSplits) -> Sequence[_augment.Step]:
     """What is done to training images: on uint8 first, which is cheaper, then on normalised floats."""
+    colour_C = torch.from_numpy(data.mean.round().astype(np.uint8))
+    _, height, width = data.splits["train"].shape
     steps: list[_augment.Step] = []
     if params.rand_augment:
         steps.append(RandAugment(params.rand_augment, params.magnitude, colour_C, height, width))
@@ -120,7 +81,7 @@ def _steps(
         steps.append(_augment.Crop(params.crop, colour_C, height, width))
     if params.flip:
         steps.append(_augment.Flip())
-    steps.append(normalize)
+    steps.append(data.normalize)
     if params.cutout:
         steps.append(_augment.cutout(params.cutout, height, width))
     if params.random_erasing:
@@ -139,50 +100,4 @@ def build(params: Params, dataset: Dataset) -> ImageClassification:
     Raises:
         DataError: the splits do not fit together.
     """
-    key = {
-        "task": ["image_classification", REVISION, params.image_size],
-        "dataset": [dataset.name, dataset.source, dataset.digest, dataset.params.model_dump(mode="json")],
-        "torch": torch.__version__ if params.image_size is not None else None,
-        "originals": params.image_size is not None,
-    }
-    arrays = prepared(key, lambda: _prepare(params, dataset))
-    splits = {split: ResidentImages(arrays[f"{split}_images"], arrays[f"{split}_target"]) for split in SPLITS}
-    shape = arrays["train_images"].shape[1:]
-    classes = tuple(arrays["classes"].tolist())
-    return ImageClassification(
-        splits, shape, classes, arrays["mean"], arrays["std"], params, arrays.get("test_originals")
-    )
-
-
-def _prepare(params: Params, dataset: Dataset) -> Arrays:
-    splits: dict[str, ImageExamples] = {split: dataset.split(split) for split in SPLITS}
-    _require_one_kind(dataset.name, splits)
-    arrays: dict[str, NDArray[Any]] = {"classes": np.array(splits["train"].classes)}
-    for split, examples in splits.items():
-        # Read-only arrays (a mapped file, a buffer) would make tensors that torch warns of.
-        images = np.require(examples.images, requirements=["C", "W"])
-        if params.image_size is not None:
-            if split == "test" and params.image_size > min(images.shape[2:]):
-                arrays["test_originals"] = images
-            images = resized(images, params.image_size)
-        arrays |= {f"{split}_images": images, f"{split}_target": np.require(examples.labels, np.int64, ["C", "W"])}
-    arrays["mean"], arrays["std"] = statistics(arrays["train_images"])
-    return arrays
-
-
-def _require_one_kind(name: str, splits: Mapping[str, ImageExamples]) -> None:
-    empty = [split for split, examples in splits.items() if not len(examples.labels)]
-    if empty:
-        raise DataError(f"dataset {name!r}: no images in its split {' and '.join(empty)}")
-    if len({(examples.images.shape[1:], examples.classes) for examples in splits.values()}) > 1:
-        forms = "; ".join(f"{split} has {_form(examples)}" for split, examples in splits.items())
-        raise DataError(
-            f"dataset {name!r}: its splits do not fit together: {forms}. Channels, size and classes must be the same."
-        )
-
-
-def _form(examples: ImageExamples) -> str:
-    """`3 × 32 × 32 images of 10 classes (cat, dog, …)`."""
-    size = " × ".join(map(str, examples.images.shape[1:]))
-    names = ", ".join(examples.classes[:3]) + (", …" if len(examples.classes) > 3 else "")
-    return f"{size} images of {len(examples.classes)} classes ({names})"
+    return ImageClassification(image_splits(dataset, params.image_size), params)
