@@ -89,8 +89,8 @@ def _barred(exactly: bool) -> list[int]:
 
 
 def _without(logits: Tensor, barred: list[int]) -> Tensor:
-    """Logits, float32, of what may be written."""
-    logits = logits.float()
+    """Logits, float32, of what may be written; a copy, for they may be the model's own memory."""
+    logits = logits.to(torch.float32, copy=True)
     for token in barred:
         logits[:, token] = -torch.inf
     return logits
