@@ -23,7 +23,7 @@ from dlbench.schema import base
 from dlbench.schema.data import DataFile
 
 REVISION = 1
-TASKS = ("image_classification",)
+TASKS = ("image_classification", "captioning")
 FILES: tuple[DataFile, ...] = ()
 
 TOTAL = 1797

@@ -11,7 +11,7 @@ from dlbench.datasets._mnist_files import published, read
 from dlbench.schema import base
 
 REVISION = 1
-TASKS = ("image_classification",)
+TASKS = ("image_classification", "captioning")
 
 # The authors' repository holds the same files as their S3 site, which does not speak https.
 _BASE = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"

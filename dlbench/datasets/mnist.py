@@ -11,7 +11,7 @@ from dlbench.datasets._numerals import DIGITS, WORDS
 from dlbench.schema import base
 
 REVISION = 1
-TASKS = ("image_classification",)
+TASKS = ("image_classification", "captioning")
 
 _BASE = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 FILES = published(

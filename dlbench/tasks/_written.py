@@ -39,6 +39,9 @@ SCORES: Mapping[str, Direction] = {
 }
 """All that `score` gives, with which way is better."""
 
+OF_NAMES = ("exact_match", "chrf", "perplexity")
+"""Those of answers of a word or two: BLEU counts runs of four."""
+
 REFERENCED = ("val", "test")
 """Splits whose answers are compared with a reference."""
 
@@ -59,10 +62,21 @@ class References:
     Attributes:
         texts: split → a text for each example.
         language: natural language, to be compared without regard to case; otherwise symbols.
+        names: a word or two each.
     """
 
     texts: Mapping[str, Sequence[str]]
     language: bool
+    names: bool = False
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """What answers of this kind are scored by, the task's own score first."""
+        if self.names:
+            return OF_NAMES
+        if self.language:
+            return ("bleu", "chrf", "exact_match", "perplexity")
+        return ("exact_match", "bleu", "chrf", "perplexity")
 
 
 class Written:
@@ -99,9 +113,7 @@ class Written:
 
     def batch(self, split: str, rows: NDArray[np.integer], index_B: Tensor) -> Batch:
         """`target` (B, T), and `previous` (B, T), the token before each; rows on the host and on the device."""
-        target_BT, _ = self.targets[split].padded(rows, index_B)
-        begin_B1 = torch.full_like(target_BT[:, :1], BEGIN)
-        return {"target": target_BT, "previous": torch.cat([begin_B1, target_BT[:, :-1]], 1)}
+        return forced(self.targets[split].padded(rows, index_B)[0])
 
     def loss(self, output: Tensor, batch: Batch, label_smoothing: float) -> Tensor:
         """Mean cross entropy of logits (B, T, V) over all tokens that are no padding, in nats."""
@@ -142,7 +154,7 @@ class Written:
         return spelled(self.tokenizer, ids)
 
     def score(self, predictions: Predictions, split: str) -> list[Metric]:
-        """BLEU, chrF, exact match and perplexity; exact match first where the answers are no language."""
+        """Of BLEU, chrF, exact match and perplexity those that the kind of references asks for, in its order."""
         answers = _named(predictions)
         texts, references = self.written(answers["generated"]), self.references.texts[split]
         n = len(texts)
@@ -160,27 +172,30 @@ class Written:
                 detail={"signature": scorer.get_signature().format()},
             )
             for name, scorer in (("bleu", bleu), ("chrf", chrf))
+            if name in self.references.scores
         ]
         others = [
             Metric(name="exact_match", value=exact, unit="fraction", better="higher", n=n),
             Metric(name="perplexity", value=perplexity, unit="number", better="lower", n=tokens),
         ]
-        return [*of_corpus, *others] if self.references.language else [others[0], *of_corpus, others[1]]
+        return sorted([*of_corpus, *others], key=lambda metric: self.references.scores.index(metric.name))
 
     def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
         """Of each example `exact`, `loss`, `target_length` in tokens, and the counts that BLEU sums (N, 10).
 
         Those are the lengths of answer and reference, then of n-grams of 1 to 4 words how many are in the reference,
-        then how many there are.
+        then how many there are; they are kept where BLEU is a score.
         """
         answers = _named(predictions)
         texts = self.written(answers["generated"])
-        return {
+        columns: dict[str, NDArray[np.generic]] = {
             "exact": self._exact(texts, split),
             "loss": answers["loss"].double().cpu().numpy(),
             "target_length": self.targets[split].lengths.astype(np.int32),
-            "bleu_statistics": self._statistics(texts, split),
         }
+        if "bleu" in self.references.scores:
+            columns["bleu_statistics"] = self._statistics(texts, split)
+        return columns
 
     def _exact(self, texts: Sequence[str], split: str) -> NDArray[np.bool_]:
         """Which answers are the reference: of language, without regard to case and runs of spaces."""
@@ -197,6 +212,12 @@ class Written:
         pairs = zip(texts, self.references.texts[split], strict=True)
         scores = (scorer.sentence_score(text, [reference]) for text, reference in pairs)
         return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores], np.int32)
+
+
+def forced(target_BT: Tensor) -> Batch:
+    """What teacher forcing takes: `target` (B, T), and `previous` (B, T), the token before each."""
+    begin_B1 = torch.full_like(target_BT[:, :1], BEGIN)
+    return {"target": target_BT, "previous": torch.cat([begin_B1, target_BT[:, :-1]], 1)}
 
 
 def plain(text: str, language: bool) -> str:
