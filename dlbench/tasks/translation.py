@@ -176,8 +176,8 @@ def _prepare(params: Params, splits: Mapping[str, PairedTexts]) -> Arrays:
             tokenizer.enable_truncation(params.max_length)
         for split, examples in splits.items():
             texts = examples.sources if side == "source" else examples.targets
-            end = [END] if side == "target" else []
-            values, offsets = _tokenizers.encoded(tokenizer, texts, end, [UNKNOWN])
+            end, empty = ([END], []) if side == "target" else ([], [UNKNOWN])
+            values, offsets = _tokenizers.encoded(tokenizer, texts, end, empty)
             arrays |= {f"{split}_{side}_values": values, f"{split}_{side}_offsets": offsets}
             if split == "test" or (split in REFERENCED and side == "target"):
                 arrays[f"{split}_{side}_bytes"], arrays[f"{split}_{side}_ends"] = packed(texts, None)
