@@ -20,7 +20,7 @@ MOST_COLUMNS = 36
 """Cells side by side in a figure: more could not be labelled."""
 NAME_ROWS = 2
 """Empty rows above each map, for the name of its contender."""
-ROW_PX, MOST_PX = 18, 640
+ROW_PX, MOST_PX = 18, 960
 
 Kind = Literal["cross", "encoder"]
 READ = (
