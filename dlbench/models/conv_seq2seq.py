@@ -287,7 +287,7 @@ class DecoderBlock(nn.Module):
         score_BTS = (d_BTE @ keys.transpose(1, 2)).masked_fill(~real_BS[:, None], -torch.inf)
         weight_BTS = score_BTS.softmax(2)
         root_B11 = real_BS.sum(1)[:, None, None].sqrt()
-        gathered_BTH = self.gathered((weight_BTS @ values) * root_B11)
+        gathered_BTH = self.gathered((weight_BTS @ values) * root_B11.to(values.dtype))
         states_BTH = ((gathered_BTH + found_BTH) * HALF + states_BTH) * HALF
         return states_BTH, inputs[:, states_BTH.shape[1] :], weight_BTS
 

@@ -15,12 +15,18 @@ from dlbench.contracts import Batch
 
 
 def in_bf16(model: nn.Module) -> None:
-    """Cast a model in place, and let it cast its batches and answers; integers stay what they are."""
+    """Cast a model in place, and let it cast its batches and answers; integers stay what they are.
+
+    What a model that writes remembers from step to step stays in bf16.
+    """
     model.to(torch.bfloat16)
-    model.forward = casting(model.forward)
-    own_loss: Callable[..., Any] | None = getattr(model, "loss", None)
-    if own_loss is not None:
-        model.loss = casting(own_loss)  # type: ignore[assignment]
+    for name in ("forward", "loss", "attention"):
+        own: Callable[..., Any] | None = _method(model, name)
+        if own is not None:
+            setattr(model, name, casting(own))
+    begin = _method(model, "begin")
+    if begin is not None:
+        model.begin = update_wrapper(partial(_begin, begin), begin)  # type: ignore[assignment]
 
 
 def casting(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,6 +36,15 @@ def casting(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _cast(function: Callable[..., Any], batch: Batch, **settings: Any) -> Any:
     return _all_floats(function(_all_floats(batch, torch.bfloat16), **settings), torch.float32)
+
+
+def _begin(function: Callable[[Batch], Any], batch: Batch) -> Any:
+    return function(_all_floats(batch, torch.bfloat16))
+
+
+def _method(model: nn.Module, name: str) -> Callable[..., Any] | None:
+    """A method of that name; a classifier's part that is called `attention` is none."""
+    return getattr(model, name) if hasattr(type(model), name) else None
 
 
 def _all_floats(value: Any, dtype: torch.dtype) -> Any:

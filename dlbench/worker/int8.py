@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlbench.contracts import Batch
 from dlbench.errors import Unsupported
 
 KINDS = frozenset({nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell})
@@ -36,7 +35,7 @@ def quantised(model: nn.Module) -> nn.Module:
     """A quantised copy of a model, compiled if the model is; the model and torch's global generators stay as they are.
 
     Raises:
-        Unsupported: it cannot be quantised; its forward pass raises the same where it does not run quantised.
+        Unsupported: it cannot be quantised; what it answers with raises the same where it does not run quantised.
     """
     try:
         with torch.random.fork_rng([]), warnings.catch_warnings():
@@ -47,20 +46,22 @@ def quantised(model: nn.Module) -> nn.Module:
             )
     except (AttributeError, RuntimeError, TypeError) as error:
         raise _broken(error) from error
-    rounded.forward = partial(_explained, rounded.forward)
+    for name in ("forward", "begin", "step"):
+        if hasattr(rounded, name):
+            setattr(rounded, name, partial(_explained, getattr(rounded, name)))
     if model._compiled_call_impl is not None:  # which no copy takes along
         rounded.compile()
     return rounded
 
 
-def _explained(forward: Callable[..., Any], batch: Batch) -> Any:
-    """What a model answers.
+def _explained(method: Callable[..., Any], *arguments: Any) -> Any:
+    """What a method of a model answers.
 
     Raises:
         Unsupported: it cannot, as those cannot that use a layer's weights without its forward pass.
     """
     try:
-        return forward(batch)
+        return method(*arguments)
     except (AttributeError, RuntimeError, TypeError) as error:
         raise _broken(error) from error
 

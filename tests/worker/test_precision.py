@@ -46,8 +46,8 @@ def encoder(linear: tuple[str, ...], products: tuple[str, ...]) -> dict[str, tup
         f"{block}attention.project": linear,
         f"{block}attention": products,
         f"{block}attention.out": linear,
-        f"{block}widen": linear,
-        f"{block}narrow": linear,
+        f"{block}feed_forward.widen": linear,
+        f"{block}feed_forward.narrow": linear,
     }
 
 
@@ -346,3 +346,56 @@ def test_an_emulated_precision_is_flagged_and_so_is_one_in_which_nothing_ran(do:
         for name in NAMES
         if unsupported(name, CPU) is None and name != "fp8_emulated"
     )
+
+
+WRITTEN = Tokens(vocabulary=20, length=5)
+TRANSLATORS = ("lstm", "transformer", "conv_seq2seq")
+WRITERS: dict[str, tuple[str, Signature]] = {
+    **{f"{name} of tokens": (name, Signature(input=TEXT.input, output=WRITTEN)) for name in TRANSLATORS},
+    **{f"{name} of images": (name, Signature(input=IMAGE.input, output=WRITTEN)) for name in ("rnn", "lstm", "gru")},
+}
+
+
+@pytest.mark.parametrize("what", WRITERS)
+@pytest.mark.parametrize("precision_name", ["fp32", "bf16", "bf16_pure", "int8"])
+def test_what_writes_says_the_same_step_by_step_in_every_precision(what: str, precision_name: str) -> None:
+    name, signature = WRITERS[what]
+    precision = precision_of(precision_name)
+    module = Catalog().load("models", name)
+    torch.manual_seed(0)
+    trained = precision.prepare(
+        module.build(module.Params(**TINY.get(name, (TEXT, {}))[1], dropout=0.0), signature).train()
+    )
+    images = isinstance(signature.input, Image)
+    batch = batch_of("mlp" if images else "lstm") | {"previous": torch.randint(3, 20, (5, 4))}
+    written = []
+    model: Any = precision.for_inference(trained)
+    with evaluating(model, precision):
+        logits = model(batch).float()
+        memory, state = model.begin(batch)
+        for position in range(4):
+            step, state = model.step(batch["previous"][:, position], position, memory, state)
+            written.append(step.float())
+        looked = model.attention(batch)
+    tolerance = {"fp32": 1e-5, "int8": 0.05}.get(precision_name, 0.03) * logits.abs().max()
+    assert (torch.stack(written, 1) - logits).abs().max() <= tolerance
+    assert bool(looked) != images  # there is nothing to choose from in a single state
+    if precision_name == "int8":
+        assert {type(layer).__module__ for layer in model.modules() if type(layer).__name__ == "Linear"} == {
+            "torch.ao.nn.quantized.dynamic.modules.linear"
+        }
+    if precision_name == "bf16_pure":
+        assert {kept.dtype for kept in (*state.values(), *memory.values())} <= {torch.bfloat16, torch.bool}
+        assert {weights.dtype for weights in looked.values()} <= {torch.float32}
+
+
+class WritesByWeights(ReadsWeights):
+    """Would begin to write so, too."""
+
+    begin = ReadsWeights.forward
+
+
+def test_a_model_that_cannot_write_when_quantised_is_refused_in_words() -> None:
+    model: Any = precision_of("int8").for_inference(WritesByWeights(wrong=False))
+    with pytest.raises(Unsupported, match="int8: this model does not run with quantised layers"):
+        model.begin({"vector": torch.randn(2, 4)})
