@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Classifier, Task
+from dlbench.contracts import Batch, Classifier, Generator, Predictions, Task
 from dlbench.schema import base
 from dlbench.worker.data import BoundDataset
 
@@ -92,22 +92,39 @@ def test_parts_of_a_split_are_fixed_and_disjoint_and_together_the_split(name: st
 def test_what_is_in_a_part_s_batch_belongs_to_its_rows(name: str) -> None:
     task = build(name)
     whole = next(task.batches("train", 50))
-    place = {row: at for at, row in enumerate(whole["index"].tolist())}
+    expected = dict(zip(whole["index"].tolist(), targets(whole), strict=True))
     for batch in task.batches("train", 16, part=(1, 2)):
-        assert batch["target"].tolist() == [whole["target"][place[row]].item() for row in batch["index"].tolist()]
+        assert targets(batch) == [expected[row] for row in batch["index"].tolist()]
+
+
+def targets(batch: Batch) -> list[int | list[int]]:
+    """What is right for each example, without padding."""
+    rows = batch["target"].tolist()
+    return [[token for token in row if token] if isinstance(row, list) else row for row in rows]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_kept_has_a_row_for_every_example(name: str) -> None:
     task = build(name)
-    classes = task.signature.output.classes
-    predictions = torch.randn(SIZES["test"], classes, generator=torch.Generator().manual_seed(0)).log_softmax(1)
+    predictions = guessed(task)
     columns = task.keep(predictions, "test")
-    assert {"target", "predicted"} <= set(columns)
+    assert ({"exact", "loss"} if isinstance(task, Generator) else {"target", "predicted"}) <= set(columns)
     assert {len(column) for column in columns.values()} == {SIZES["test"]}
     metrics = task.score(predictions, "test")
     assert all(not metric.name.startswith(("val_", "test_")) for metric in metrics)
-    assert metrics[0].better in ("higher", "lower")
+    assert {(metric.name, metric.better) for metric in metrics} <= set(CATALOG.load("tasks", name).SCORES.items())
+    if name != "translation":  # its own score is another where answers are language
+        assert metrics[0].name == next(iter(CATALOG.load("tasks", name).SCORES))
+
+
+def guessed(task: Task) -> Predictions:
+    """Predictions for the test split, at random."""
+    generator = torch.Generator().manual_seed(0)
+    if not isinstance(task, Generator):
+        return torch.randn(SIZES["test"], task.signature.output.classes, generator=generator).log_softmax(1)
+    written = task.signature.output
+    generated = torch.randint(3, written.vocabulary, (SIZES["test"], written.length), generator=generator)
+    return {"loss": torch.rand(SIZES["test"], generator=generator), "generated": generated}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -133,3 +150,24 @@ def test_what_it_classifies_can_be_looked_at(name: str) -> None:
             np.testing.assert_array_equal(again.show(row), shown)
             seen.add(shown.tobytes())
     assert len(seen) == SIZES["test"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_writes_can_be_looked_at(name: str) -> None:
+    task = build(name)
+    if task.signature.output.kind != "tokens":
+        pytest.skip("its answers are no sequences")
+    assert isinstance(task, Generator)
+    for batch in task.batches("test", 16):
+        rows = batch["index"].tolist()
+        assert (batch["previous"][:, 0] == 2).all()
+        assert all(ids[-1] == 3 and not {0, 2, 3} & set(ids[:-1]) for ids in targets(batch))
+        written = task.written(batch["target"])
+        assert written == [task.reference(row).lower() for row in rows]
+        pieces = task.pieces(batch)
+        assert [len(target) for _, target in pieces] == [len(ids) for ids in targets(batch)]
+        if "tokens" in batch:
+            assert [len(read) for read, _ in pieces] == batch["lengths"].tolist()
+        for row in rows:
+            shown, again = task.show(row), build(name).show(row)  # type: ignore[attr-defined]
+            assert np.array_equal(shown, again)
