@@ -325,9 +325,9 @@ def test_emulated_fp8_trains_fp32_weights_keeps_torchao_quiet_and_is_left_out_on
         loss.backward()
     assert capfd.readouterr() == ("", "")
     assert {p.dtype for p in model.parameters()} == {p.grad.dtype for p in model.parameters()} == {torch.float32}  # type: ignore[union-attr]
-    assert type(model.get_submodule("blocks.0.widen")).__name__ == "Float8Linear"
+    assert type(model.get_submodule("blocks.0.feed_forward.widen")).__name__ == "Float8Linear"
     meta = model_of("vit", precision, device="meta")
-    assert type(meta.get_submodule("blocks.0.widen")) is nn.Linear
+    assert type(meta.get_submodule("blocks.0.feed_forward.widen")) is nn.Linear
     assert model.state_dict().keys() == meta.state_dict().keys()
 
 
