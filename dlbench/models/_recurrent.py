@@ -2,8 +2,9 @@
 
 It appears in all shapes of input and output (Karpathy 2015, The Unreasonable Effectiveness of Recurrent Neural
 Networks). One to one: an image as a single step (`image: whole`) to a class. One to many: an image to its name, letter
-by letter (task `captioning`). Many to one: the classifier below, of a text, or of an image row by row. Many to many: an
-encoder–decoder (task `translation`); both kinds of writing are in `_recurrent_writer`.
+by letter (task `captioning`). Many to one: the classifier below, of a text, or of an image row by row. Many to many:
+the tagger below, an answer for each token (task `tagging`), or an encoder–decoder (task `translation`). Both kinds of
+writing are in `_recurrent_writer`.
 
 Padding never changes a result. A forward pass meets padding only after the last token. A backward pass reads each
 example from its own last token on: the example is reversed within its length, so its padding stays at the end;
@@ -130,9 +131,10 @@ def reorder(states_BTD: Tensor, position_BT: Tensor) -> Tensor:
     return states_BTD.gather(1, position_BT[..., None].expand(-1, -1, states_BTD.shape[2]))
 
 
-def classifies(signature: Signature) -> bool:
-    """Token sequences or images to classes."""
-    return _sequence.reads_tokens_tells_class(signature) or _image.reads_image_tells_class(signature)
+def reads(signature: Signature) -> bool:
+    """Token sequences or images to a class, or to a class for each token."""
+    tokens = _sequence.reads_tokens_tells_class(signature) or _sequence.reads_tokens_tags_each(signature)
+    return tokens or _image.reads_image_tells_class(signature)
 
 
 def read_tokens(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -161,8 +163,8 @@ def embedding(vocabulary: int, size: int) -> nn.Embedding:
     return vectors
 
 
-class RecurrentClassifier(nn.Module):
-    """Token ids, or rows of images, to logits through a recurrent body.
+class RecurrentReader(nn.Module):
+    """What classifier and tagger share: token ids, or rows of images, to the states of a recurrent body.
 
     Args:
         params: size and shape.
@@ -176,30 +178,40 @@ class RecurrentClassifier(nn.Module):
     def __init__(self, params: RecurrentParams, cell: Cell, signature: Signature) -> None:
         super().__init__()
         if isinstance(signature.input, Image):
-            channels, height, width, classes = _image.sizes(signature)
+            channels, height, width, self.classes = _image.sizes(signature)
             whole = params.image == "whole"
             self.read: Reading = read_whole if whole else read_rows
             self.embedding: nn.Module = nn.Identity()
             self.token_dropout: nn.Module = nn.Identity()
             input_size = channels * width * (height if whole else 1)
         else:
-            vocabulary, _, classes = _sequence.sizes(signature)
+            vocabulary, _, self.classes = _sequence.sizes(signature)
             self.read = read_tokens
             self.embedding = embedding(vocabulary, params.embedding_size)
             self.token_dropout = _sequence.TokenDropout(params.token_dropout)
             input_size = params.embedding_size
         self.body = Recurrent(cell, input_size, params.hidden_size, params.layers, params.bidirectional, params.dropout)
+
+    def states(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """States of all positions, (B, T, D), and how many are real, (B,)."""
+        positions, lengths = self.read(batch)
+        return self.body(self.token_dropout(self.embedding(positions)), lengths), lengths
+
+
+class RecurrentClassifier(RecurrentReader):
+    """One answer for all positions together; arguments as of `RecurrentReader`."""
+
+    def __init__(self, params: RecurrentParams, cell: Cell, signature: Signature) -> None:
+        super().__init__(params, cell, signature)
         self.pooling = params.pooling
         if params.pooling == "attention":
             self.attention = _sequence.AttentionPooling(self.body.output_size)
         self.dropout = nn.Dropout(params.dropout)
-        self.head = nn.Linear(self.body.output_size, classes)
+        self.head = nn.Linear(self.body.output_size, self.classes)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, (B, classes)."""
-        positions, lengths = self.read(batch)
-        states_BTD = self.body(self.token_dropout(self.embedding(positions)), lengths)
-        logits: Tensor = self.head(self.dropout(self._pool(states_BTD, lengths)))
+        logits: Tensor = self.head(self.dropout(self._pool(*self.states(batch))))
         return logits
 
     def _pool(self, states_BTD: Tensor, lengths: Tensor) -> Tensor:
@@ -212,6 +224,26 @@ class RecurrentClassifier(nn.Module):
             return _sequence.max_of(states_BTD, real_BT)
         pooled_BD: Tensor = self.attention(states_BTD, real_BT)
         return pooled_BD
+
+
+class RecurrentTagger(RecurrentReader):
+    """One answer for each token, from what stands up to it, or in both directions from all; arguments likewise."""
+
+    def __init__(self, params: RecurrentParams, cell: Cell, signature: Signature) -> None:
+        super().__init__(params, cell, signature)
+        self.dropout = nn.Dropout(params.dropout)
+        self.head = nn.Linear(self.body.output_size, self.classes)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, (B, T, classes); those of padding are arbitrary."""
+        logits: Tensor = self.head(self.dropout(self.states(batch)[0]))
+        return logits
+
+
+def build_reader(params: RecurrentParams, cell: Cell, signature: Signature) -> RecurrentReader:
+    """The tagger or the classifier."""
+    kind = RecurrentTagger if _sequence.reads_tokens_tags_each(signature) else RecurrentClassifier
+    return kind(params, cell, signature)
 
 
 def start(layer: nn.RNNBase, gates: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dlbench.schema.signature import Classes, Signature, Tokens
+from dlbench.schema.signature import Classes, Signature, Tags, Tokens
 
 AG_NEWS = Signature(input=Tokens(vocabulary=30_000, length=64), output=Classes(classes=4))
 """Short news texts in 4 classes, as word ids: the signature shown where a preset's paper names none for text."""
@@ -20,6 +20,11 @@ AG_NEWS = Signature(input=Tokens(vocabulary=30_000, length=64), output=Classes(c
 def reads_tokens_tells_class(signature: Signature) -> bool:
     """Whether it is text classification; sizes do not matter."""
     return isinstance(signature.input, Tokens) and isinstance(signature.output, Classes)
+
+
+def reads_tokens_tags_each(signature: Signature) -> bool:
+    """Whether it is tagging; sizes do not matter."""
+    return isinstance(signature.input, Tokens) and isinstance(signature.output, Tags)
 
 
 MULTI30K = Signature(input=Tokens(vocabulary=8_000, length=64), output=Tokens(vocabulary=8_000, length=64))
@@ -55,14 +60,14 @@ def one_vocabulary(signature: Signature) -> bool:
 
 
 def sizes(signature: Signature) -> tuple[int, int, int]:
-    """Vocabulary, longest length and classes of a text classification whose sizes are all known.
+    """Vocabulary, longest length and classes of a text classification or a tagging whose sizes are all known.
 
     Raises:
         ValueError: another kind of signature, or a size of None.
     """
     tokens, classes = signature.input, signature.output
-    if not isinstance(tokens, Tokens) or not isinstance(classes, Classes):
-        raise ValueError(f"this model reads tokens and tells a class; the signature is {signature}")
+    if not isinstance(tokens, Tokens) or not isinstance(classes, Classes | Tags):
+        raise ValueError(f"this model reads tokens and tells classes; the signature is {signature}")
     if tokens.vocabulary is None or tokens.length is None or classes.classes is None:
         raise ValueError(f"a model is built only when every size is known; the signature is {signature!r}")
     return tokens.vocabulary, tokens.length, classes.classes

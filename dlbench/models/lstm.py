@@ -39,8 +39,8 @@ def space(params: Params) -> dict[str, Any]:
 
 
 def accepts(signature: Signature) -> bool:
-    """Token sequences or images, to classes or to token sequences."""
-    return _recurrent.classifies(signature) or _recurrent_writer.accepts(signature)
+    """Token sequences or images to classes or token sequences; token sequences to a class for each token."""
+    return _recurrent.reads(signature) or _recurrent_writer.accepts(signature)
 
 
 def signature(preset: str | None) -> Signature:
@@ -49,10 +49,10 @@ def signature(preset: str | None) -> Signature:
 
 
 def build(params: Params, signature: Signature) -> nn.Module:
-    """The classifier, or the encoder–decoder."""
+    """The classifier, the tagger, or the encoder–decoder."""
     if _recurrent_writer.accepts(signature):
         return _recurrent_writer.build(params, partial(layer, params), signature)
-    return _recurrent.RecurrentClassifier(params, partial(layer, params), signature)
+    return _recurrent.build_reader(params, partial(layer, params), signature)
 
 
 def layer(params: Params, input_size: int, hidden_size: int) -> nn.LSTM:

@@ -1,4 +1,4 @@
-"""Transformer over tokens: every position attends to every other one, in parallel; classifies or translates.
+"""Transformer over tokens: every position attends to every other; it classifies, tags or translates.
 
 Vaswani et al. 2017, Attention Is All You Need: §3.1 with the norm after each block (post), or before it and once at
 the end (pre; Xiong et al. 2020). Positions are sinusoidal (§3.5), learned (Gehring et al. 2017), rotary (Su et al.
@@ -85,8 +85,9 @@ def space(params: Params) -> dict[str, Any]:
 
 
 def accepts(signature: Signature) -> bool:
-    """Token sequences to classes or to other token sequences."""
-    return _sequence.reads_tokens_tells_class(signature) or _sequence.reads_tokens_writes_tokens(signature)
+    """Token sequences to a class, to a class for each token, or to other token sequences."""
+    tells = _sequence.reads_tokens_tells_class(signature) or _sequence.reads_tokens_tags_each(signature)
+    return tells or _sequence.reads_tokens_writes_tokens(signature)
 
 
 def signature(preset: str | None) -> Signature:
@@ -99,17 +100,17 @@ def signature(preset: str | None) -> Signature:
 
 
 def build(params: Params, signature: Signature) -> nn.Module:
-    """The classifier or the translator."""
+    """The classifier, the tagger, or the translator."""
     if _sequence.reads_tokens_writes_tokens(signature):
         return EncoderDecoder(params, signature)
-    vocabulary, length, classes = _sequence.sizes(signature)
-    return TransformerClassifier(params, vocabulary, length, classes)
+    kind = TransformerTagger if _sequence.reads_tokens_tags_each(signature) else TransformerClassifier
+    return kind(params, *_sequence.sizes(signature))
 
 
-class TransformerClassifier(nn.Module):
-    """Token ids to logits through encoder blocks."""
+class TransformerReader(nn.Module):
+    """What classifier and tagger share: token ids to states through encoder blocks, and where logits begin."""
 
-    def __init__(self, params: Params, vocabulary: int, length: int, classes: int) -> None:
+    def __init__(self, params: Params, vocabulary: int, length: int) -> None:
         super().__init__()
         size = params.hidden_size
         self.embedding = nn.Embedding(vocabulary, size, padding_idx=0)
@@ -125,24 +126,39 @@ class TransformerClassifier(nn.Module):
             for _ in range(params.layers)
         )
         self.norm = nn.LayerNorm(size) if pre_norm else nn.Identity()
-        self.pooling = params.pooling
-        if params.pooling == "attention":
-            self.attention = _sequence.AttentionPooling(size)
-        self.head = nn.Linear(size, classes)
-        with torch.no_grad():
-            self.embedding.weight.normal_(std=1 / math.sqrt(size))[0].zero_()
-            nn.init.xavier_uniform_(self.head.weight)
-            self.head.bias.zero_()
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits, (B, classes)."""
+    def states(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """States of all positions, (B, T, D), and which are real, (B, T)."""
         tokens, lengths = batch["tokens"], batch["lengths"]
         real_BT = _sequence.real_positions(lengths, tokens.shape[1])
         states_BTD = self.dropout(self.add_positions(self.token_dropout(self.embedding(tokens))))
         mask_B11T = real_BT[:, None, None]
         for block in self.blocks:
             states_BTD = block(states_BTD, mask_B11T)
-        logits: Tensor = self.head(self._pool(self.norm(states_BTD), real_BT))
+        return self.norm(states_BTD), real_BT
+
+    def start(self, head: nn.Linear) -> None:
+        """Give embedding and output layer their first weights."""
+        with torch.no_grad():
+            self.embedding.weight.normal_(std=1 / math.sqrt(self.embedding.embedding_dim))[0].zero_()
+            nn.init.xavier_uniform_(head.weight)
+            head.bias.zero_()
+
+
+class TransformerClassifier(TransformerReader):
+    """One answer for all positions together."""
+
+    def __init__(self, params: Params, vocabulary: int, length: int, classes: int) -> None:
+        super().__init__(params, vocabulary, length)
+        self.pooling = params.pooling
+        if params.pooling == "attention":
+            self.attention = _sequence.AttentionPooling(params.hidden_size)
+        self.head = nn.Linear(params.hidden_size, classes)
+        self.start(self.head)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, (B, classes)."""
+        logits: Tensor = self.head(self._pool(*self.states(batch)))
         return logits
 
     def _pool(self, states_BTD: Tensor, real_BT: Tensor) -> Tensor:
@@ -154,3 +170,17 @@ class TransformerClassifier(nn.Module):
             return _sequence.max_of(states_BTD, real_BT)
         pooled_BD: Tensor = self.attention(states_BTD, real_BT)
         return pooled_BD
+
+
+class TransformerTagger(TransformerReader):
+    """One answer for each token, from all of them."""
+
+    def __init__(self, params: Params, vocabulary: int, length: int, classes: int) -> None:
+        super().__init__(params, vocabulary, length)
+        self.head = nn.Linear(params.hidden_size, classes)
+        self.start(self.head)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, (B, T, classes); those of padding are arbitrary."""
+        logits: Tensor = self.head(self.states(batch)[0])
+        return logits

@@ -48,6 +48,13 @@ class Classes(Value):
     classes: int | None = None
 
 
+class Tags(Value):
+    """One of several classes for each token of the input: the model answers with logits, (B, T, classes)."""
+
+    kind: Literal["tags"] = "tags"
+    classes: int | None = None
+
+
 class Boxes(Value):
     """Boxes with classes on an image."""
 
@@ -64,7 +71,7 @@ class Pair(Value):
 
 
 Input = Annotated[Image | Tokens | Vector | Pair, Field(discriminator="kind")]
-Output = Annotated[Classes | Tokens | Boxes | Image, Field(discriminator="kind")]
+Output = Annotated[Classes | Tags | Tokens | Boxes | Image, Field(discriminator="kind")]
 
 
 class Signature(Value):

@@ -94,7 +94,7 @@ def set_up(work: Work) -> Bench:
     make_deterministic(device, job.threads)  # in cost jobs too: what is trained is what is measured
     catalog = Catalog(work.plugins)
     task = build_task(catalog, job, work)
-    if job.train.label_smoothing and task.signature.output.kind not in ("classes", "tokens"):
+    if job.train.label_smoothing and task.signature.output.kind not in ("classes", "tags", "tokens"):
         raise Unsupported(f"train.label_smoothing needs classes; task {job.task.name!r} answers with boxes or images")
     task.to(device)
     return Bench(task, device, precision, catalog, job, limit_bytes)

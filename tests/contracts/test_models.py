@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from dlbench.catalog import Catalog
 from dlbench.schema import base
-from dlbench.schema.signature import Boxes, Classes, Image, Input, Output, Signature, Tokens, Vector
+from dlbench.schema.signature import Boxes, Classes, Image, Input, Output, Signature, Tags, Tokens, Vector
 from dlbench.schema.space import Axis
 
 CATALOG = Catalog()
@@ -110,7 +110,7 @@ def _kind(raw: Any) -> dict[str, Any]:
 def test_what_it_accepts_it_builds_and_sizes_do_not_matter(name: str) -> None:
     module, params = preset_params(name, None)
     inputs = (Tokens(vocabulary=9, length=6), Vector(size=9), Image(channels=1, height=8, width=8))
-    outputs = (Classes(classes=2), Tokens(vocabulary=9, length=6), Boxes(classes=2), inputs[2])
+    outputs = (Classes(classes=2), Tags(classes=2), Tokens(vocabulary=9, length=6), Boxes(classes=2), inputs[2])
     kinds = {type(member) for member in (*inputs, *outputs)}
     assert kinds <= {*get_args(get_args(Input)[0]), *get_args(get_args(Output)[0])}
     accepted = 0
