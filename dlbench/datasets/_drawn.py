@@ -76,3 +76,42 @@ def splits(
     labels = np.array(answers, np.int64)
     cut = {"train": slice(train), "val": slice(train, train + val), "test": slice(train + val, None)}
     return {split: Text(texts[rows], labels[rows], classes, language=False) for split, rows in cut.items()}
+
+
+def trained_and_tested(
+    draw: Callable[[int], Draw[Answer]],
+    longest: int,
+    longest_tested: int,
+    *,
+    train: int,
+    val: int,
+    test: int,
+    seed: int,
+    what: str,
+    shortest: int,
+) -> dict[str, tuple[list[str], list[Answer]]]:
+    """All three splits of texts and answers, of which those that are tested may be longer; none occurs twice.
+
+    What is tested does not depend on what is trained on.
+
+    Args:
+        draw: the longest length → where texts up to it come from.
+        longest: of training and validation.
+        longest_tested: of the test.
+        train: examples in the training split; `val` and `test` likewise.
+        seed: of the stream.
+        what: what is drawn, for the message; `shortest` likewise.
+
+    Raises:
+        DataError: there are not that many distinct examples, or they are too rare to be found.
+    """
+    stream = np.random.RandomState(seed)
+    tested = distinct(draw(longest_tested), test, stream, f"{what}, test of length {shortest} to {longest_tested}")
+    texts, answers = distinct(
+        draw(longest),
+        train + val,
+        stream,
+        f"{what}, training and validation of length {shortest} to {longest}",
+        apart_from=frozenset(tested[0]),
+    )
+    return {"train": (texts[:train], answers[:train]), "val": (texts[train:], answers[train:]), "test": tested}

@@ -13,7 +13,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from dlbench.datasets._drawn import Draw, distinct
+from dlbench.datasets._drawn import Draw, trained_and_tested
 from dlbench.datasets._pairs import Pairs
 from dlbench.schema import base
 from dlbench.schema.data import DataFile
@@ -51,30 +51,22 @@ def make(split: str, params: Params) -> Pairs:
     Raises:
         DataError: there are not as many different sequences as are asked for.
     """
-    return _splits(params)[split]
+    return Pairs(*_splits(params)[split], language=False)
 
 
 @lru_cache(maxsize=1)
-def _splits(params: Params) -> dict[str, Pairs]:
-    stream = np.random.RandomState(params.seed)
-    longest = params.test_max_length or params.max_length
-    what = f"{params.operation}, {params.symbols} symbols"
-    tested = distinct(
-        _draw(params, longest), params.test_size, stream, f"{what}, test of length {params.min_length} to {longest}"
+def _splits(params: Params) -> dict[str, tuple[list[str], list[str]]]:
+    return trained_and_tested(
+        lambda longest: _draw(params, longest),
+        params.max_length,
+        params.test_max_length or params.max_length,
+        train=params.train_size,
+        val=params.val_size,
+        test=params.test_size,
+        seed=params.seed,
+        what=f"{params.operation}, {params.symbols} symbols",
+        shortest=params.min_length,
     )
-    sources, targets = distinct(
-        _draw(params, params.max_length),
-        params.train_size + params.val_size,
-        stream,
-        f"{what}, training and validation of length {params.min_length} to {params.max_length}",
-        apart_from=frozenset(tested[0]),
-    )
-    train, val = slice(params.train_size), slice(params.train_size, None)
-    return {
-        "train": Pairs(sources[train], targets[train], language=False),
-        "val": Pairs(sources[val], targets[val], language=False),
-        "test": Pairs(*tested, language=False),
-    }
 
 
 def _draw(params: Params, longest: int) -> Draw[str]:

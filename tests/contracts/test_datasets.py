@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from dlbench.catalog import Catalog
 from dlbench.datasets._images import Images
 from dlbench.datasets._pairs import Pairs
+from dlbench.datasets._tagged import Tagged
 from dlbench.datasets._text import Text
 from dlbench.schema import base
 
@@ -18,17 +19,19 @@ BUILT_IN = [name for name in NAMES if not CATALOG.load("datasets", name).FILES]
 SIZES = {"train": 40, "val": 20, "test": 30}
 
 
-def contents(split: Text | Images | Pairs) -> list[str] | list[bytes]:
+def contents(split: Text | Images | Pairs | Tagged) -> list[str] | list[bytes]:
     """What a model gets to see of each example, in a form that compares."""
     if isinstance(split, Images):
         return [image.tobytes() for image in split.images]
     return list(split.sources if isinstance(split, Pairs) else split.texts)
 
 
-def alike(split: Text | Images | Pairs) -> tuple[object, ...]:
+def alike(split: Text | Images | Pairs | Tagged) -> tuple[object, ...]:
     """What all splits of a dataset have in common."""
     if isinstance(split, Images):
         return split.classes, split.names, split.images.shape[1:]
+    if isinstance(split, Tagged):
+        return (split.classes,)
     return (split.language,) if isinstance(split, Pairs) else (split.classes, split.language)
 
 
@@ -69,9 +72,13 @@ def test_a_built_in_one_has_the_sizes_announced_and_splits_that_fit_together(nam
     for examples in splits.values():
         if isinstance(examples, Pairs):
             assert len(examples.targets) == len(examples.sources)
+        elif isinstance(examples, Tagged):
+            pairs = zip(examples.texts, examples.tags, strict=True)
+            assert all(len(text.split()) == len(tags.split()) for text, tags in pairs)
+            assert {tag for tags in examples.tags for tag in tags.split()} <= set(examples.classes)
         else:
             assert examples.labels.dtype == np.int64
-        if not isinstance(examples, Images) and not examples.language:
+        if isinstance(examples, Tagged) or (not isinstance(examples, Images) and not examples.language):
             texts = [*examples.sources, *examples.targets] if isinstance(examples, Pairs) else examples.texts
             assert all(text == " ".join(text.split()) != "" for text in texts)
 
