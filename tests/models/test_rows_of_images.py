@@ -59,6 +59,22 @@ def test_the_way_back_ends_at_the_first_row(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+def test_a_whole_image_is_a_single_step_of_the_cell(name: str, pooling: str) -> None:
+    model = build(name, image="whole", pooling=pooling)
+    images = torch.randn(2, 3, 6, 5)
+    (layer,) = model.body.forwards
+    cell = CELLS[name](90, 7)
+    for own, theirs in zip(layer.all_weights[0], ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), strict=True):
+        cell.get_parameter(theirs).data.copy_(own)
+    with torch.no_grad():
+        state: Any = cell(images.reshape(2, 90))
+        state = state[0] if name == "lstm" else state
+        logits = model({"image": images, "index": torch.arange(2)})
+        torch.testing.assert_close(logits, model.head(state))
+
+
+@pytest.mark.parametrize("name", CELLS)
 def test_an_image_needs_no_embedding(name: str) -> None:
     plain, told = build(name), build(name, embedding_size=99, token_dropout=0.9)
     expected = GATES[name] * 7 * (15 + 7 + 2) + 7 * 4 + 4
