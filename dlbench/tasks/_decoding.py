@@ -21,7 +21,7 @@ ASKED_EVERY = 8
 """Tokens between two questions to a GPU whether all answers have ended."""
 
 
-def greedy(model: Writer, batch: Batch, longest: int, *, exactly: bool = False) -> Tensor:
+def greedy(model: Writer, batch: Batch, longest: int, *, exactly: bool = False, known: int | None = None) -> Tensor:
     """The likeliest token at each position, given those before; (B, longest), padded behind each end.
 
     Args:
@@ -29,6 +29,7 @@ def greedy(model: Writer, batch: Batch, longest: int, *, exactly: bool = False) 
         batch: what it reads.
         longest: L; what has not ended by then is cut.
         exactly: nothing ends before.
+        known: positions that the model knows, where those are fewer; all behind are taken for the last of them.
     """
     memory, state = model.begin(batch)
     previous_B = torch.full_like(batch["index"], BEGIN)
@@ -36,7 +37,7 @@ def greedy(model: Writer, batch: Batch, longest: int, *, exactly: bool = False) 
     written_BL = previous_B.new_zeros((len(previous_B), longest))
     barred = _barred(exactly)
     for position in range(longest):
-        logits_BV, state = model.step(previous_B, position, memory, state)
+        logits_BV, state = model.step(previous_B, _within(known, position), memory, state)
         previous_B = _without(logits_BV, barred).argmax(1).masked_fill(ended_B, PADDING)
         written_BL[:, position] = previous_B
         ended_B |= previous_B == END
@@ -46,7 +47,14 @@ def greedy(model: Writer, batch: Batch, longest: int, *, exactly: bool = False) 
 
 
 def beam_search(
-    model: Writer, batch: Batch, longest: int, beams: int, length_penalty: float, *, exactly: bool = False
+    model: Writer,
+    batch: Batch,
+    longest: int,
+    beams: int,
+    length_penalty: float,
+    *,
+    exactly: bool = False,
+    known: int | None = None,
 ) -> Tensor:
     """The best answer that a beam search finds; (B, longest), padded behind each end.
 
@@ -62,6 +70,7 @@ def beam_search(
         beams: K, answers that are followed at once.
         length_penalty: α; 0 prefers short answers.
         exactly: nothing ends before `longest` tokens.
+        known: as in `greedy`.
     """
     memory, state = model.begin(batch)
     memory, state = (
@@ -70,7 +79,7 @@ def beam_search(
     search = _Beams.fresh(batch["index"], beams, longest)
     barred = _barred(exactly)
     for position in range(longest):
-        logits, state = model.step(search.previous(position), position, memory, state)
+        logits, state = model.step(search.previous(position), _within(known, position), memory, state)
         origin = search.extend(_without(logits, barred), position, _penalty(position + 1, length_penalty))
         state = {name: rows.index_select(0, origin) for name, rows in state.items()}
         if not exactly and _asks(position, origin) and bool(search.decided(_penalty(longest, length_penalty)).all()):
@@ -81,6 +90,10 @@ def beam_search(
 def _penalty(length: int, alpha: float) -> float:
     penalty: float = ((5 + length) / 6) ** alpha
     return penalty
+
+
+def _within(known: int | None, position: int) -> int:
+    return position if known is None else min(position, known - 1)
 
 
 def _barred(exactly: bool) -> list[int]:

@@ -135,13 +135,12 @@ class Written:
 
     def generate(self, model: torch.nn.Module, batch: Batch, length: int | None) -> dict[str, Tensor]:
         """`generated`, (B, L), or (B, length): see `dlbench.contracts.Generator.generate`."""
-        writer, longest, exactly = cast(Writer, model), length or self.longest, length is not None
+        writer, longest = cast(Writer, model), length or self.longest
+        how: dict[str, Any] = {"exactly": length is not None, "known": self.longest}
         if self.params.beam == 1:
-            return {"generated": _decoding.greedy(writer, batch, longest, exactly=exactly)}
-        found = _decoding.beam_search(
-            writer, batch, longest, self.params.beam, self.params.length_penalty, exactly=exactly
-        )
-        return {"generated": found}
+            return {"generated": _decoding.greedy(writer, batch, longest, **how)}
+        beam, penalty = self.params.beam, self.params.length_penalty
+        return {"generated": _decoding.beam_search(writer, batch, longest, beam, penalty, **how)}
 
     def written(self, generated_NT: Tensor) -> list[str]:
         """Rows of ids as text, up to the first end."""

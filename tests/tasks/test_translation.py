@@ -13,10 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from dlbench.contracts import Batch, Generator, State
+from dlbench.datasets import reverse
 from dlbench.datasets._pairs import Pairs
+from dlbench.models import transformer
 from dlbench.schema.base import Params as NoParams
 from dlbench.tasks import translation
 from dlbench.tasks.translation import Params, Translation
+from dlbench.worker.data import BoundDataset
 
 SENTENCES: dict[str, list[tuple[str, str]]] = {
     "train": [
@@ -339,3 +342,17 @@ def test_the_second_job_reads_no_text(tmp_path: Path, monkeypatch: pytest.Monkey
     assert by_row(second, "test") == by_row(first, "test")
     build(Params(tokenizer="words", min_frequency=1, shared_vocabulary=True), data)
     assert data.reads > reads
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
+def test_more_tokens_can_be_measured_than_the_longest_answer_has(beam: int, positions: str) -> None:
+    made = BoundDataset(reverse, reverse.Params(max_length=3, train_size=20, val_size=5, test_size=5), None, "sha256:x")
+    task = translation.build(translation.Params(beam=beam), made)
+    params = transformer.Params(hidden_size=8, heads=2, positions=positions)
+    model = transformer.build(params, task.signature).eval()
+    with torch.inference_mode():
+        written = task.generate(model, next(task.batches("test", 4)), 9)["generated"]
+    assert written.shape == (4, 9)
+    assert (written > 3).any()
+    assert not (written == 0).any()
