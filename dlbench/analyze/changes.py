@@ -94,7 +94,8 @@ def _flat(result: Result) -> dict[str, Json]:
     train = job.train.model_dump(mode="json", exclude={"threads"})
     if job.kind == "cost":
         train = {key: value for key, value in train.items() if key in cost_fields()}
-    point = job.cost.model_dump(mode="json", include={"phases", "limit_s", "memory_gib", "decode_length"}) if job.cost else {}
+    measured = {"phases", "limit_s", "memory_gib", "decode_length"}
+    point = job.cost.model_dump(mode="json", include=measured) if job.cost else {}
     return {
         "model": job.model.name,
         "model.preset": job.model.preset,
