@@ -146,7 +146,7 @@ def buckets(rounds: int = 9, steps: int = 8) -> None:
         way: sum(batch[k].numel() for batch in found for k in ("tokens", "target")) for way, found in ways.items()
     }
     shares = ", ".join(f"{way} {1 - tokens / count:.0%}" for way, count in places.items())
-    print(f"Multi30k de→en, batch {BATCH}, up to {longest[0]} and {longest[1]} tokens ({sides[0].vocabulary:,} ids): ")
+    print(f"Multi30k de→en, batch {BATCH}, up to {longest[0]} and {longest[1]} tokens ({sides[0].vocabulary:,} ids)")
     print(f"padding: {shares}")
     for model in MODELS:
         step = TrainStep(task, build(model, task.signature), TrainSettings(), Precision("fp32", CPU))
