@@ -4,12 +4,14 @@ Streams come from `numpy.random.RandomState`, which numpy has frozen: the same s
 """
 
 from collections.abc import Callable, Container, Iterable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from dlbench.datasets._text import Text
 from dlbench.errors import DataError
+from dlbench.schema import base
 
 Answer = TypeVar("Answer")
 Draw = Callable[[np.random.RandomState, int], tuple[list[str], Iterable[Answer]]]
@@ -76,6 +78,27 @@ def splits(
     labels = np.array(answers, np.int64)
     cut = {"train": slice(train), "val": slice(train, train + val), "test": slice(train + val, None)}
     return {split: Text(texts[rows], labels[rows], classes, language=False) for split, rows in cut.items()}
+
+
+class Lengths(base.Params):
+    """How long sequences are that may be longer in the test than in training; a dataset narrows and describes these."""
+
+    min_length: int = Field(1, description="shortest sequence")
+    max_length: int = Field(1, description="longest sequence of training and validation")
+    test_max_length: int | None = Field(None, description="longest of the test; default: as in training")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_length > self.max_length:
+            raise ValueError(f"min_length {self.min_length} is above max_length {self.max_length}")
+        if self.test_max_length is not None and self.test_max_length < self.max_length:
+            raise ValueError(f"test_max_length {self.test_max_length} is below max_length {self.max_length}")
+        return self
+
+    @property
+    def longest_tested(self) -> int:
+        """The longest sequence of the test."""
+        return self.test_max_length or self.max_length
 
 
 def trained_and_tested(

@@ -12,15 +12,13 @@ likely; no sequence occurs twice, so of the shortest there are fewer than their 
 """
 
 from functools import lru_cache
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from dlbench.datasets._drawn import Draw, trained_and_tested
+from dlbench.datasets._drawn import Draw, Lengths, trained_and_tested
 from dlbench.datasets._tagged import Tagged
-from dlbench.schema import base
 from dlbench.schema.data import DataFile
 
 REVISION = 1
@@ -31,7 +29,7 @@ NOTHING = "-"
 """The tag where nothing is open."""
 
 
-class Params(base.Params):
+class Params(Lengths):
     """Which brackets, in sequences how long."""
 
     kinds: int = Field(2, ge=1, le=1000, description="kinds of brackets: (0 0), (1 1), …")
@@ -45,14 +43,6 @@ class Params(base.Params):
     val_size: int = Field(500, ge=1, le=10_000_000, description="validation sequences")
     test_size: int = Field(1000, ge=1, le=10_000_000, description="test sequences")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of the generator")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min_length > self.max_length:
-            raise ValueError(f"min_length {self.min_length} is above max_length {self.max_length}")
-        if self.test_max_length is not None and self.test_max_length < self.max_length:
-            raise ValueError(f"test_max_length {self.test_max_length} is below max_length {self.max_length}")
-        return self
 
 
 def make(split: str, params: Params) -> Tagged:
@@ -70,7 +60,7 @@ def _splits(params: Params) -> dict[str, tuple[list[str], list[str]]]:
     return trained_and_tested(
         lambda longest: _draw(params, longest),
         params.max_length,
-        params.test_max_length or params.max_length,
+        params.longest_tested,
         train=params.train_size,
         val=params.val_size,
         test=params.test_size,

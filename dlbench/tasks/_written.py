@@ -25,10 +25,10 @@ from torch.nn import functional
 from dlbench.contracts import Batch, Predictions, Writer
 from dlbench.schema import base
 from dlbench.schema.metric import Direction, Metric
-from dlbench.schema.signature import Tokens
+from dlbench.schema.signature import Input, Signature, Tokens
 from dlbench.tasks import _decoding
 from dlbench.tasks._decoding import BEGIN, END, PADDING
-from dlbench.tasks._sequences import Ragged
+from dlbench.tasks._predictions import named
 from dlbench.tasks._shown_texts import ShownTexts
 
 SCORES: Mapping[str, Direction] = {
@@ -79,20 +79,22 @@ class References:
         return ("exact_match", "bleu", "chrf", "perplexity")
 
 
-class Written:
-    """The output side of a task.
+class Writing:
+    """A task whose answers are written, but for what is read and how its batches are made.
 
     Args:
-        targets: split → ids of the answers, each ending with `END`.
-        references: the answers as text.
-        tokenizer: JSON of the package `tokenizers`, which knows the ids.
+        read: what a model reads, all sizes known.
+        lengths: split → tokens of each target, its end included, (N,).
+        references: the targets as text.
+        tokenizer: JSON of the package `tokenizers`, which knows the targets' ids.
         params: how answers are searched for.
         shared: whether the ids of the input mean the same.
     """
 
     def __init__(
         self,
-        targets: Mapping[str, Ragged],
+        read: Input,
+        lengths: Mapping[str, NDArray[np.integer]],
         references: References,
         tokenizer: str,
         params: DecodingParams,
@@ -101,21 +103,14 @@ class Written:
     ) -> None:
         from tokenizers import Tokenizer
 
-        self.targets, self.references, self.params = targets, references, params
-        self.tokenizer = Tokenizer.from_str(tokenizer)
-        self.longest = max(ragged.longest for ragged in targets.values())
-        self.signature = Tokens(vocabulary=self.tokenizer.get_vocab_size(), length=self.longest, shared=shared)
+        self._lengths, self._references, self._params = lengths, references, params
+        self._tokenizer = Tokenizer.from_str(tokenizer)
+        self._longest = max(int(of_split.max()) for of_split in lengths.values())
+        self.sizes = {split: len(of_split) for split, of_split in lengths.items()}
+        output = Tokens(vocabulary=self._tokenizer.get_vocab_size(), length=self._longest, shared=shared)
+        self.signature = Signature(input=read, output=output)
 
-    def to(self, device: torch.device) -> None:
-        """Move all targets to the device."""
-        for ragged in self.targets.values():
-            ragged.to(device)
-
-    def batch(self, split: str, rows: NDArray[np.integer], index_B: Tensor) -> Batch:
-        """`target` (B, T), and `previous` (B, T), the token before each; rows on the host and on the device."""
-        return forced(self.targets[split].padded(rows, index_B)[0])
-
-    def loss(self, output: Tensor, batch: Batch, label_smoothing: float) -> Tensor:
+    def loss(self, output: Tensor, batch: Batch, *, label_smoothing: float = 0.0) -> Tensor:
         """Mean cross entropy of logits (B, T, V) over all tokens that are no padding, in nats."""
         return functional.cross_entropy(
             output.flatten(0, 1).float(),
@@ -124,7 +119,7 @@ class Written:
             label_smoothing=label_smoothing,
         )
 
-    def likelihood(self, model: torch.nn.Module, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, model: torch.nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Under teacher forcing: `loss`, the negative log-probability of each target in nats, (B,), float32."""
         logits_BTV: Tensor = model(batch)
         target_BT = batch["target"]
@@ -133,34 +128,38 @@ class Written:
         )
         return {"loss": loss_BT.view(target_BT.shape).sum(1)}
 
-    def generate(self, model: torch.nn.Module, batch: Batch, length: int | None) -> dict[str, Tensor]:
+    def generate(self, model: torch.nn.Module, batch: Batch, length: int | None = None) -> dict[str, Tensor]:
         """`generated`, (B, L), or (B, length): see `dlbench.contracts.Generator.generate`."""
-        writer, longest = cast(Writer, model), length or self.longest
-        how: dict[str, Any] = {"exactly": length is not None, "known": self.longest}
-        if self.params.beam == 1:
+        writer, longest = cast(Writer, model), length or self._longest
+        how: dict[str, Any] = {"exactly": length is not None, "known": self._longest}
+        if self._params.beam == 1:
             return {"generated": _decoding.greedy(writer, batch, longest, **how)}
-        beam, penalty = self.params.beam, self.params.length_penalty
+        beam, penalty = self._params.beam, self._params.length_penalty
         return {"generated": _decoding.beam_search(writer, batch, longest, beam, penalty, **how)}
 
     def written(self, generated_NT: Tensor) -> list[str]:
         """Rows of ids as text, up to the first end."""
         rows = [_until_end(row) for row in generated_NT.tolist()]
-        texts: list[str] = self.tokenizer.decode_batch(rows, skip_special_tokens=False)
+        texts: list[str] = self._tokenizer.decode_batch(rows, skip_special_tokens=False)
         return texts
 
-    def pieces(self, ids: Sequence[int]) -> list[str]:
-        """Each token of a target as a person reads it, without padding."""
-        return spelled(self.tokenizer, ids)
+    def reference(self, row: int) -> str:
+        """The test target of that row as the dataset has it."""
+        return self._references.texts["test"][row]
+
+    def target_pieces(self, batch: Batch) -> list[list[str]]:
+        """Each token of the targets as a person reads it, without padding."""
+        return [spelled(self._tokenizer, row) for row in batch["target"].tolist()]
 
     def score(self, predictions: Predictions, split: str) -> list[Metric]:
         """Of BLEU, chrF, exact match and perplexity those that the kind of references asks for, in its order."""
-        answers = _named(predictions)
-        texts, references = self.written(answers["generated"]), self.references.texts[split]
+        answers = named(predictions)
+        texts, references = self.written(answers["generated"]), self._references.texts[split]
         n = len(texts)
         exact = float(np.mean(self._exact(texts, split)))
-        tokens = int(self.targets[split].lengths.sum())
+        tokens = int(self._lengths[split].sum())
         perplexity = math.exp(min(float(answers["loss"].double().sum()) / tokens, 700.0))
-        bleu, chrf = self._bleu(), CHRF(lowercase=self.references.language)
+        bleu, chrf = self._bleu(), CHRF(lowercase=self._references.language)
         of_corpus = [
             Metric(
                 name=name,
@@ -171,13 +170,13 @@ class Written:
                 detail={"signature": scorer.get_signature().format()},
             )
             for name, scorer in (("bleu", bleu), ("chrf", chrf))
-            if name in self.references.scores
+            if name in self._references.scores
         ]
         others = [
             Metric(name="exact_match", value=exact, unit="fraction", better="higher", n=n),
             Metric(name="perplexity", value=perplexity, unit="number", better="lower", n=tokens),
         ]
-        return sorted([*of_corpus, *others], key=lambda metric: self.references.scores.index(metric.name))
+        return sorted([*of_corpus, *others], key=lambda metric: self._references.scores.index(metric.name))
 
     def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
         """Of each example `exact`, `loss`, `target_length` in tokens, and the counts that BLEU sums (N, 10).
@@ -185,30 +184,30 @@ class Written:
         Those are the lengths of answer and reference, then of n-grams of 1 to 4 words how many are in the reference,
         then how many there are; they are kept where BLEU is a score.
         """
-        answers = _named(predictions)
+        answers = named(predictions)
         texts = self.written(answers["generated"])
         columns: dict[str, NDArray[np.generic]] = {
             "exact": self._exact(texts, split),
             "loss": answers["loss"].double().cpu().numpy(),
-            "target_length": self.targets[split].lengths.astype(np.int32),
+            "target_length": self._lengths[split].astype(np.int32),
         }
-        if "bleu" in self.references.scores:
+        if "bleu" in self._references.scores:
             columns["bleu_statistics"] = self._statistics(texts, split)
         return columns
 
     def _exact(self, texts: Sequence[str], split: str) -> NDArray[np.bool_]:
         """Which answers are the reference: of language, without regard to case and runs of spaces."""
-        language, references = self.references.language, self.references.texts[split]
+        language, references = self._references.language, self._references.texts[split]
         pairs = zip(texts, references, strict=True)
         return np.array([plain(text, language) == plain(reference, language) for text, reference in pairs])
 
     def _bleu(self, **others: Any) -> BLEU:
-        language = self.references.language
+        language = self._references.language
         return BLEU(lowercase=language, tokenize="13a" if language else "none", **others)
 
     def _statistics(self, texts: Sequence[str], split: str) -> NDArray[np.int32]:
         scorer = self._bleu(effective_order=True)
-        pairs = zip(texts, self.references.texts[split], strict=True)
+        pairs = zip(texts, self._references.texts[split], strict=True)
         scores = (scorer.sentence_score(text, [reference]) for text, reference in pairs)
         return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores], np.int32)
 
@@ -236,11 +235,6 @@ def _until_end(row: list[int]) -> list[int]:
         if stop in row:
             row = row[: row.index(stop)]
     return row
-
-
-def _named(predictions: Predictions) -> Mapping[str, Tensor]:
-    assert not isinstance(predictions, Tensor)
-    return predictions
 
 
 def shown(content: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[str]:

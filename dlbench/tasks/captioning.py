@@ -7,21 +7,20 @@ tokens before those; and `index` (B,). The loss is cross entropy under teacher f
 regard to case, chrF (of which every letter counts) and perplexity.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dlbench.contracts import Batch, Dataset, Part, Predictions
-from dlbench.schema.metric import Metric
+from dlbench.contracts import Batch, Dataset, Part
 from dlbench.schema.signature import Image, Signature, Tokens
 from dlbench.tasks import _tokenizers, _written
 from dlbench.tasks._decoding import END, SPECIALS, UNKNOWN
 from dlbench.tasks._image_splits import ImageSplits, image_splits
 from dlbench.tasks._sequences import Ragged
-from dlbench.tasks._written import REFERENCED, References, Written, forced
+from dlbench.tasks._written import REFERENCED, References, Writing, forced
 
 REVISION = 1
 DATASETS = ("mnist", "digits")
@@ -34,7 +33,7 @@ class Params(_written.DecodingParams):
     image_size: int | None = Field(None, ge=1, le=2048, description="side in pixels that images are resized to")
 
 
-class Captioning:
+class Captioning(Writing):
     """The task over a dataset, in memory, on one device.
 
     Args:
@@ -43,22 +42,20 @@ class Captioning:
     """
 
     def __init__(self, data: ImageSplits, params: Params) -> None:
+        self._data = data
         tokenizer = _tokenizers.characters(data.names, SPECIALS)
         names = Ragged(*_tokenizers.encoded(tokenizer, data.names, [END], [UNKNOWN]))
         every = np.arange(len(names))
         self._names_CT, _ = names.padded(every, torch.from_numpy(every))
         labels = {split: images.target.numpy() for split, images in data.splits.items()}
-        targets = {split: _taken(self._names_CT.numpy(), names.lengths, rows) for split, rows in labels.items()}
+        lengths = {split: names.lengths[rows] for split, rows in labels.items()}
         texts = {split: [data.names[label] for label in labels[split]] for split in REFERENCED}
         references = References(texts, language=True, names=True)
-        self._data, self._written = data, Written(targets, references, tokenizer.to_str(), params)
-        self.sizes = {split: len(images) for split, images in data.splits.items()}
-        self.signature = Signature(input=data.signature, output=self._written.signature)
+        super().__init__(data.signature, lengths, references, tokenizer.to_str(), params)
 
     def to(self, device: torch.device) -> None:
         """Move every split to the device."""
         self._names_CT = self._names_CT.to(device)
-        self._written.to(device)
         for images in self._data.splits.values():
             images.to(device)
 
@@ -70,41 +67,13 @@ class Captioning:
         for batch in images.batches(batch_size, generator, (self._data.normalize,), part=part):
             yield {**batch, **forced(self._names_CT.index_select(0, batch["target"]))}
 
-    def loss(self, output: torch.Tensor, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Mean cross entropy of logits (B, T, V) over all letters and ends of the names, in nats."""
-        return self._written.loss(output, batch, label_smoothing)
-
-    def predict(self, model: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-        """`loss`, the negative log-probability of each name under teacher forcing, in nats, (B,)."""
-        return self._written.likelihood(model, batch)
-
-    def generate(self, model: torch.nn.Module, batch: Batch, length: int | None = None) -> Mapping[str, torch.Tensor]:
-        """`generated`, the captions' ids, (B, longest name)."""
-        return self._written.generate(model, batch, length)
-
-    def score(self, predictions: Predictions, split: str) -> list[Metric]:
-        """Exact match, chrF and perplexity."""
-        return self._written.score(predictions, split)
-
-    def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
-        """What `Written.keep` gives."""
-        return self._written.keep(predictions, split)
-
     def show(self, row: int) -> NDArray[np.uint8]:
         """The test image of that row, (H, W, C); never enlarged."""
         return self._data.picture(row)
 
-    def reference(self, row: int) -> str:
-        """The name of what the test image of that row shows."""
-        return self._written.references.texts["test"][row]
-
-    def written(self, generated_NT: torch.Tensor) -> list[str]:
-        """Rows of ids as text."""
-        return self._written.written(generated_NT)
-
     def pieces(self, batch: Batch) -> list[tuple[list[str], list[str]]]:
         """No pieces of an image, and the letters of each name."""
-        return [([], self._written.pieces(target)) for target in batch["target"].tolist()]
+        return [([], letters) for letters in self.target_pieces(batch)]
 
 
 def outline(params: Params) -> Signature:
@@ -119,11 +88,3 @@ def build(params: Params, dataset: Dataset) -> Captioning:
         DataError: the splits do not fit together.
     """
     return Captioning(image_splits(dataset, params.image_size), params)
-
-
-def _taken(names_CT: NDArray[np.integer], lengths_C: NDArray[np.integer], label_N: NDArray[np.integer]) -> Ragged:
-    """The name of each example."""
-    lengths_N = lengths_C[label_N]
-    rows_NT = names_CT[label_N]
-    real_NT = np.arange(rows_NT.shape[1]) < lengths_N[:, None]
-    return Ragged(rows_NT[real_NT], np.concatenate([[0], np.cumsum(lengths_N)]))

@@ -19,6 +19,7 @@ from dlbench.schema import base
 from dlbench.schema.metric import Direction, Metric
 from dlbench.schema.signature import Signature, Tags, Tokens
 from dlbench.tasks import _tokens
+from dlbench.tasks._predictions import named
 from dlbench.tasks._prepared import Arrays, prepared
 from dlbench.tasks._sequences import PADDING, Ragged, bucketed
 
@@ -97,7 +98,7 @@ class Tagging:
 
     def score(self, predictions: Predictions, split: str) -> list[Metric]:
         """Accuracy over tokens, exact match over sequences, and loss per token."""
-        columns, loss = self.keep(predictions, split), _named(predictions)["loss"]
+        columns, loss = self.keep(predictions, split), named(predictions)["loss"]
         tokens, n = int(columns["length"].sum()), len(columns["length"])
         return [
             _share("accuracy", int(columns["correct"].sum()), tokens),
@@ -107,7 +108,7 @@ class Tagging:
 
     def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
         """Of each sequence its `length`, how many tokens are tagged `correct`, and whether all are, `exact`."""
-        correct_N = _named(predictions)["correct"].cpu().numpy().astype(np.int32)
+        correct_N = named(predictions)["correct"].cpu().numpy().astype(np.int32)
         length_N = self._tokens[split].lengths.astype(np.int32)
         return {"exact": correct_N == length_N, "correct": correct_N, "length": length_N}
 
@@ -178,8 +179,3 @@ def _cross_entropy(
 
 def _share(name: str, right: int, n: int) -> Metric:
     return Metric(name=name, value=right / n, unit="fraction", better="higher", n=n)
-
-
-def _named(predictions: Predictions) -> Mapping[str, torch.Tensor]:
-    assert not isinstance(predictions, torch.Tensor)
-    return predictions

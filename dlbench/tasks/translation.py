@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dlbench.contracts import Batch, Dataset, Part, Predictions
-from dlbench.schema.metric import Metric
 from dlbench.schema.signature import Signature, Tokens
 from dlbench.tasks import _tokenizers, _written
 from dlbench.tasks._decoding import END, SPECIALS, UNKNOWN
@@ -27,7 +26,7 @@ from dlbench.tasks._pair_sequences import PairSequences
 from dlbench.tasks._prepared import Arrays, prepared
 from dlbench.tasks._sequences import Ragged
 from dlbench.tasks._shown_texts import packed
-from dlbench.tasks._written import REFERENCED, References, Written
+from dlbench.tasks._written import REFERENCED, References, Writing
 
 REVISION = 1
 DATASETS = ("multi30k", "reverse")
@@ -62,30 +61,36 @@ class PairedTexts(Protocol):
         """Natural language; otherwise symbols with spaces between them."""
 
 
-class Translation:
+class Translation(Writing):
     """The task over a dataset, in memory, on one device.
 
     Args:
-        sources: split → sequences that are read.
-        written: the output side.
-        tokenizer: of the sources, as JSON.
+        splits: split → pairs of sequences.
+        references: the targets as text.
+        tokenizers: of sources and of targets, as JSON.
         texts: of the test split's sources, as the dataset has them.
+        params: how answers are searched for, and whether both sides have one vocabulary.
     """
 
-    def __init__(self, sources: Mapping[str, Ragged], written: Written, tokenizer: str, texts: Sequence[str]) -> None:
+    def __init__(
+        self,
+        splits: Mapping[str, PairSequences],
+        references: References,
+        tokenizers: tuple[str, str],
+        texts: Sequence[str],
+        params: Params,
+    ) -> None:
         from tokenizers import Tokenizer
 
-        self._splits = {split: PairSequences(split, ragged, written) for split, ragged in sources.items()}
-        self._written, self._texts = written, texts
-        self._tokenizer = Tokenizer.from_str(tokenizer)
-        self.sizes = {split: len(pairs) for split, pairs in self._splits.items()}
-        longest = max(ragged.longest for ragged in sources.values())
-        read = Tokens(vocabulary=self._tokenizer.get_vocab_size(), length=longest)
-        self.signature = Signature(input=read, output=written.signature)
+        self._splits, self._texts = splits, texts
+        self._reader = Tokenizer.from_str(tokenizers[0])
+        longest = max(pairs.sources.longest for pairs in splits.values())
+        read = Tokens(vocabulary=self._reader.get_vocab_size(), length=longest)
+        lengths = {split: pairs.targets.lengths for split, pairs in splits.items()}
+        super().__init__(read, lengths, references, tokenizers[1], params, shared=params.shared_vocabulary)
 
     def to(self, device: torch.device) -> None:
         """Move every split to the device."""
-        self._written.to(device)
         for pairs in self._splits.values():
             pairs.to(device)
 
@@ -95,43 +100,19 @@ class Translation:
         """Batches of similar lengths; see `PairSequences.batches`."""
         return self._splits[split].batches(batch_size, generator, part)
 
-    def loss(self, output: torch.Tensor, batch: Batch, *, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Mean cross entropy of logits (B, T, V) over all tokens of the targets, in nats."""
-        return self._written.loss(output, batch, label_smoothing)
-
-    def predict(self, model: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-        """`loss`, the negative log-probability of each target under teacher forcing, in nats, (B,)."""
-        return self._written.likelihood(model, batch)
-
-    def generate(self, model: torch.nn.Module, batch: Batch, length: int | None = None) -> dict[str, torch.Tensor]:
-        """`generated`, the translations' ids, (B, longest target)."""
-        return self._written.generate(model, batch, length)
-
-    def score(self, predictions: Predictions, split: str) -> list[Metric]:
-        """BLEU, chrF, exact match and perplexity; of symbols exact match first."""
-        return self._written.score(predictions, split)
-
     def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
-        """`source_length` in tokens beside what `Written.keep` gives."""
+        """`source_length` in tokens beside what `Writing.keep` gives."""
         lengths_N = self._splits[split].sources.lengths.astype(np.int32)
-        return {"source_length": lengths_N, **self._written.keep(predictions, split)}
+        return {"source_length": lengths_N, **super().keep(predictions, split)}
 
     def show(self, row: int) -> str:
         """The test source of that row as the dataset has it."""
         return self._texts[row]
 
-    def reference(self, row: int) -> str:
-        """The test target of that row as the dataset has it."""
-        return self._written.references.texts["test"][row]
-
-    def written(self, generated_NT: torch.Tensor) -> list[str]:
-        """Rows of ids as text."""
-        return self._written.written(generated_NT)
-
     def pieces(self, batch: Batch) -> list[tuple[list[str], list[str]]]:
         """Tokens of source and target of each example."""
-        pairs = zip(batch["tokens"].tolist(), batch["target"].tolist(), strict=True)
-        return [(_written.spelled(self._tokenizer, read), self._written.pieces(target)) for read, target in pairs]
+        read = [_written.spelled(self._reader, row) for row in batch["tokens"].tolist()]
+        return list(zip(read, self.target_pieces(batch), strict=True))
 
 
 def outline(params: Params) -> Signature:
@@ -156,10 +137,9 @@ def build(params: Params, dataset: Dataset) -> Translation:
         return _written.shown(arrays[f"{split}_{side}_bytes"], arrays[f"{split}_{side}_ends"])
 
     references = References({split: texts(split, "target") for split in REFERENCED}, bool(arrays["language"]))
-    targets = {split: ragged(split, "target") for split in SPLITS}
-    written = Written(targets, references, str(arrays["target_tokenizer"]), params, shared=params.shared_vocabulary)
-    sources = {split: ragged(split, "source") for split in SPLITS}
-    return Translation(sources, written, str(arrays["source_tokenizer"]), texts("test", "source"))
+    pairs = {split: PairSequences(ragged(split, "source"), ragged(split, "target")) for split in SPLITS}
+    tokenizers = str(arrays["source_tokenizer"]), str(arrays["target_tokenizer"])
+    return Translation(pairs, references, tokenizers, texts("test", "source"), params)
 
 
 def _prepare(params: Params, splits: Mapping[str, PairedTexts]) -> Arrays:

@@ -44,7 +44,7 @@ class Says(nn.Module):
 
     def __init__(self, task: Captioning, answers: list[str]) -> None:
         super().__init__()
-        spelled = [[*task._written.tokenizer.encode(answer).ids, 3] for answer in answers]
+        spelled = [[*task._tokenizer.encode(answer).ids, 3] for answer in answers]
         longest = max(map(len, spelled))
         self.ids_NT = torch.tensor([ids + [0] * (longest - len(ids)) for ids in spelled])
         self.vocabulary = task.signature.output.vocabulary
