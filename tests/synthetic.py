@@ -25,6 +25,7 @@ MACHINE = {
 COSTS = {
     "train_throughput": ("samples/s", "higher"),
     "infer_throughput": ("samples/s", "higher"),
+    "decode_throughput": ("samples/s", "higher"),
     "infer_latency_p50_ms": ("ms", "lower"),
     "train_peak_memory_bytes": ("bytes", "lower"),
     "infer_peak_memory_bytes": ("bytes", "lower"),

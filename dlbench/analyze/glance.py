@@ -29,7 +29,7 @@ def leaderboard(results: Results, arena: Arena, *, memory: bool = False) -> Shee
     if not arena.measured_only:
         columns |= _quality(results, arena)
     for size in sizes_shown(arena):
-        phases = ("train", "infer") if arena.measured_only else ("infer",)
+        phases = ("train", "infer", "decode") if arena.measured_only else ("infer", "decode")
         columns |= {f"{phase}/s, batch {size}": _speeds(arena, f"{phase}_throughput", size) for phase in phases}
     if memory and sizes:
         columns |= {f"{name}, batch {sizes[-1]}": _medians(arena, metric) for metric, name in MEMORIES.items()}

@@ -31,6 +31,7 @@ class CostColumn:
 COSTS = (
     CostColumn("train_throughput", "Training speed", "rate", True, "Samples per second in a training step"),
     CostColumn("infer_throughput", "Inference speed", "rate", True, "Samples per second in inference"),
+    CostColumn("decode_throughput", "Decoding speed", "rate", True, "Samples per second, each of a fixed length"),
     CostColumn("infer_latency_p50_ms", "Latency", "milliseconds", False, "Median time of one inference call"),
     CostColumn("train_peak_memory_bytes", "Training memory", "bytes", True, "Peak memory of training steps"),
     CostColumn("infer_peak_memory_bytes", "Inference memory", "bytes", True, "Peak memory of inference"),

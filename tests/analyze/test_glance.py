@@ -8,6 +8,8 @@ from synthetic import costs, quality, suite
 
 from dlbench.analyze.aggregates import account, aggregates
 from dlbench.analyze.results import Results
+from dlbench.schema.blocks import Cell, Table
+from dlbench.sections import leaderboard
 
 FIVE: list[float | None] = [0.90, 0.91, 0.905, 0.912, 0.903]
 LESS: list[float | None] = [0.80, 0.82, 0.805, 0.811, 0.803]
@@ -48,6 +50,20 @@ def test_an_account_tells_the_comparison() -> None:
     assert (told["difference"], told["wins"], told["seeds"]) == ("+9.8 points", "100 %", "5")
     low, _, high = told["95 % interval"].partition(" to ")
     assert float(low.split()[0]) < 9.8 < float(high.split()[0])
+
+
+def test_speeds_of_decoding_stand_in_the_leaderboard_of_models_that_write() -> None:
+    whole = Results(suite(), [*quality("gru", FIVE), *costs("gru", {"decode_throughput": [40.0, 60.0, 50.0]})])
+    (board,) = account(whole)["leaderboards"]
+    told = dict(zip(board.columns, board.rows[0], strict=True))
+    assert told["decode/s, batch 64"] == "50"
+    section = leaderboard.build(whole)
+    assert section is not None
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    (speed,) = [at for at, column in enumerate(table.columns) if column.name == "Decoding speed"]
+    cell = table.rows[0][speed]
+    assert isinstance(cell, Cell)
+    assert cell.value == 50
 
 
 def test_costs_are_told_once_each_with_their_batch_size() -> None:
