@@ -12,7 +12,7 @@ from dlbench.cli.console import say
 from dlbench.cli.quantities import count, duration
 from dlbench.cli.unreadable import unreadable
 from dlbench.cli.wiring import cache, code, command_line, data_options
-from dlbench.contracts import Executor
+from dlbench.contracts.executors import Executor
 from dlbench.errors import StoreError, UsageError
 from dlbench.executors._warm import Warm
 from dlbench.plan.describe import Describer

@@ -17,7 +17,7 @@ from dlbench.errors import JobFailed
 if TYPE_CHECKING:
     from dlbench.cli.ending import Closing
     from dlbench.cli.planning import Flags, Planned
-    from dlbench.contracts import Executor as Works
+    from dlbench.contracts.executors import Executor as Works
     from dlbench.plan.plan import Plan
     from dlbench.run.loop import Outcome, RunOptions
     from dlbench.schema.job import Entry

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dlbench.catalog import did_you_mean
 from dlbench.cli.planning import Planned
 from dlbench.cli.quantities import duration
-from dlbench.contracts import Strategy
+from dlbench.contracts.strategies import Strategy
 from dlbench.errors import Unsupported, UsageError
 from dlbench.plan import identity
 from dlbench.plan.apart import Apart

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dlbench import errors
-from dlbench.contracts import News
+from dlbench.contracts.executors import News
 from dlbench.errors import DlbenchError, EnvironmentFault, UsageError
 from dlbench.worker.warm import CHUNK_BYTES, ENDED, ending
 

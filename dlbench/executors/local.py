@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from dlbench.contracts import News, Resources
+from dlbench.contracts.executors import News, Resources
 from dlbench.executors._warm import Warm
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from dlbench.contracts import Rig
+from dlbench.contracts.meters import Rig
 from dlbench.meters._windows import interquartile_range, wants_more
 from dlbench.schema.metric import Metric
 

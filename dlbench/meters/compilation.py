@@ -4,7 +4,7 @@ import itertools
 import math
 import statistics
 
-from dlbench.contracts import Rig
+from dlbench.contracts.meters import Rig
 from dlbench.schema.metric import Metric
 
 REVISION = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from dlbench.contracts import Rig
+from dlbench.contracts.meters import Rig
 from dlbench.meters import _nvml
 from dlbench.schema.metric import Metric
 

@@ -7,7 +7,8 @@ are counted as the matrix products that they consist of.
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from dlbench.contracts import Batch, Rig
+from dlbench.contracts.batches import Batch
+from dlbench.contracts.meters import Rig
 from dlbench.schema.metric import Metric
 
 REVISION = 1

@@ -1,6 +1,6 @@
 """Time of single steps, each synchronised at both ends: median, 90th and 99th percentile."""
 
-from dlbench.contracts import Rig
+from dlbench.contracts.meters import Rig
 from dlbench.meters._windows import interquartile_range, quantile, wants_more
 from dlbench.schema.metric import Metric
 

@@ -14,7 +14,7 @@ import psutil
 import pynvml
 import torch
 
-from dlbench.contracts import Rig
+from dlbench.contracts.meters import Rig
 from dlbench.meters import _nvml
 from dlbench.schema.metric import Metric
 

@@ -8,7 +8,7 @@ moment when they take most: inputs and results of operators, gradients of activa
 
 from collections.abc import Callable
 
-from dlbench.contracts import Rig
+from dlbench.contracts.meters import Rig
 from dlbench.meters._activations import Kept, distinct_bytes
 from dlbench.meters._allocated import Allocated
 from dlbench.schema.metric import Metric

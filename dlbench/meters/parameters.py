@@ -2,7 +2,7 @@
 
 import torch
 
-from dlbench.contracts import Rig
+from dlbench.contracts.meters import Rig
 from dlbench.schema.metric import Metric
 
 REVISION = 1

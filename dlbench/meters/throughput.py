@@ -3,7 +3,7 @@
 import statistics
 from typing import Any
 
-from dlbench.contracts import Rig
+from dlbench.contracts.meters import Rig
 from dlbench.meters._windows import interquartile_range, settled
 from dlbench.schema.metric import Metric
 

@@ -21,7 +21,7 @@ from dlbench.models import _attention, _sequence
 from dlbench.models._decoder import DecoderBlock, causal_mask
 
 if TYPE_CHECKING:
-    from dlbench.contracts import Batch, State
+    from dlbench.contracts.batches import Batch, State
     from dlbench.models.transformer import Params
     from dlbench.schema.signature import Signature
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from dlbench.contracts import Batch
+    from dlbench.contracts.batches import Batch
 
 Operation = Literal["none", "skip_connect", "conv_1x1", "conv_3x3", "avg_pool_3x3"]
 

@@ -31,7 +31,7 @@ from dlbench.schema.base import Params
 from dlbench.schema.signature import Image, Signature
 
 if TYPE_CHECKING:
-    from dlbench.contracts import Batch
+    from dlbench.contracts.batches import Batch
 
 Cell = Callable[[int, int], nn.RNNBase]
 """Input size and hidden size → one layer in one direction, batch first, initialised."""

@@ -27,7 +27,7 @@ from dlbench.models._scores import Scores
 from dlbench.schema.signature import Image, Signature, Tokens
 
 if TYPE_CHECKING:
-    from dlbench.contracts import Batch, State
+    from dlbench.contracts.batches import Batch, State
 
 ENTROPY = 0.002
 """Weight of the entropy of where to look, in hard attention (in the code of Xu et al. 2015, `alpha_entropy_c`)."""

@@ -26,7 +26,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlbench.contracts import Batch, Turn
+from dlbench.contracts.batches import Batch
+from dlbench.contracts.models import Turn
 from dlbench.models import _nas_bench
 from dlbench.models._nas_bench import OPERATIONS, edge_name, edges
 

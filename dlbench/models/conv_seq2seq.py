@@ -31,7 +31,7 @@ from dlbench.schema.base import Params as BaseParams
 from dlbench.schema.signature import Signature, Tokens
 
 if TYPE_CHECKING:
-    from dlbench.contracts import Batch, State
+    from dlbench.contracts.batches import Batch, State
 
 REVISION = 1
 HALF = math.sqrt(0.5)

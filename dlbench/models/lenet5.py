@@ -34,7 +34,7 @@ from dlbench.schema.base import Params as BaseParams
 from dlbench.schema.signature import Signature
 
 if TYPE_CHECKING:
-    from dlbench.contracts import Batch
+    from dlbench.contracts.batches import Batch
 
 REVISION = 1
 

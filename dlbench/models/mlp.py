@@ -19,7 +19,7 @@ from dlbench.schema.base import Params as BaseParams
 from dlbench.schema.signature import Classes, Image, Signature, Vector
 
 if TYPE_CHECKING:
-    from dlbench.contracts import Batch
+    from dlbench.contracts.batches import Batch
 
 REVISION = 1
 

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from dlbench.contracts import Strategy
+from dlbench.contracts.strategies import Strategy
 from dlbench.errors import DlbenchError, Impossible
 from dlbench.plan.candidate import Candidate, broken, result, summary, violations_of
 from dlbench.plan.candidates import Candidates

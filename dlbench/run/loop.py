@@ -14,7 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, Protocol
 
-from dlbench.contracts import Executor, News, Resources, Source
+from dlbench.contracts.executors import Executor, News, Resources
+from dlbench.contracts.sources import Source
 from dlbench.jobdir import JobDir
 from dlbench.run.budget import Budget
 from dlbench.run.estimate import Estimator

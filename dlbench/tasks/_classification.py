@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.schema.metric import Direction, Metric
 from dlbench.schema.signature import Classes, Input, Signature
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dlbench.contracts import Batch, Writer
+from dlbench.contracts.batches import Batch
+from dlbench.contracts.models import Writer
 
 PADDING, UNKNOWN, BEGIN, END = range(4)
 SPECIALS = ("[PAD]", "[UNK]", "[BOS]", "[EOS]")

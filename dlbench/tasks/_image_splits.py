@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dlbench.contracts import Dataset
+from dlbench.contracts.datasets import Dataset
 from dlbench.errors import DataError
 from dlbench.schema.signature import Image
 from dlbench.tasks._augment import Normalize

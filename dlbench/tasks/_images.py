@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from dlbench.contracts import Batch, Part
+from dlbench.contracts.batches import Batch, Part
 from dlbench.tasks._augment import Mixup, Step
 from dlbench.tasks._parts import part_rows
 

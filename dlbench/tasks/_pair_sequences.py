@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from dlbench.contracts import Batch, Part
+from dlbench.contracts.batches import Batch, Part
 from dlbench.tasks._sequences import Ragged, bucketed
 from dlbench.tasks._written import forced
 

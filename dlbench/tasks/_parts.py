@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from dlbench.contracts import Part
+from dlbench.contracts.batches import Part
 
 
 def part_rows(size: int, part: Part) -> NDArray[np.int64]:

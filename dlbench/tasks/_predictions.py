@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from dlbench.contracts import Predictions
+from dlbench.contracts.batches import Predictions
 
 
 def named(predictions: Predictions) -> Mapping[str, torch.Tensor]:

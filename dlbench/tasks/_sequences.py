@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dlbench.contracts import Batch, Part
+from dlbench.contracts.batches import Batch, Part
 from dlbench.tasks._parts import part_rows
 
 PADDING = 0

@@ -22,7 +22,8 @@ from sacrebleu.metrics.chrf import CHRF
 from torch import Tensor
 from torch.nn import functional
 
-from dlbench.contracts import Batch, Predictions, Writer
+from dlbench.contracts.batches import Batch, Predictions
+from dlbench.contracts.models import Writer
 from dlbench.schema import base
 from dlbench.schema.metric import Direction, Metric
 from dlbench.schema.signature import Input, Signature, Tokens

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dlbench.contracts import Batch, Dataset, Part
+from dlbench.contracts.batches import Batch, Part
+from dlbench.contracts.datasets import Dataset
 from dlbench.schema.signature import Image, Signature, Tokens
 from dlbench.tasks import _tokenizers, _written
 from dlbench.tasks._decoding import END, SPECIALS, UNKNOWN

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from dlbench.contracts import Batch, Dataset, Part, Predictions
+from dlbench.contracts.batches import Batch, Part, Predictions
+from dlbench.contracts.datasets import Dataset
 from dlbench.errors import DataError
 from dlbench.schema import base
 from dlbench.schema.metric import Direction, Metric

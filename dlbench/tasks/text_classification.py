@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dlbench.contracts import Batch, Dataset, Part
+from dlbench.contracts.batches import Batch, Part
+from dlbench.contracts.datasets import Dataset
 from dlbench.schema import base
 from dlbench.schema.signature import Classes, Signature, Tokens
 from dlbench.tasks import _classification, _tokens

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import torch
 
-from dlbench.contracts import Batch, Generator
+from dlbench.contracts.batches import Batch
+from dlbench.contracts.tasks import Generator
 from dlbench.schema.attention import MOST, Attended, AttentionMaps, Weights
 from dlbench.worker.precision import Precision, evaluating
 

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 
 
 class BareStep:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 
 
 def in_bf16(model: nn.Module) -> None:

@@ -6,7 +6,8 @@ from typing import cast
 import torch
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import ModelModule, Task, TaskModule
+from dlbench.contracts.models import ModelModule
+from dlbench.contracts.tasks import Task, TaskModule
 from dlbench.errors import Unsupported
 from dlbench.schema.job import Job, Work
 from dlbench.worker.allocator import keep_freed_memory

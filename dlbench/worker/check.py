@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Task
+from dlbench.contracts.tasks import Task
 from dlbench.errors import DlbenchError, Unsupported
 from dlbench.meters.flops import forward_flops
 from dlbench.schema.job import Work

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from dlbench.contracts import Batch, Meter
+from dlbench.contracts.batches import Batch
+from dlbench.contracts.meters import Meter
 from dlbench.jobdir import JobDir
 from dlbench.schema.metric import Metric
 from dlbench.worker.build import Bench

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import torch
 
-from dlbench.contracts import Batch, Generator, Predictions, Task
+from dlbench.contracts.batches import Batch, Predictions
+from dlbench.contracts.tasks import Generator, Task
 from dlbench.errors import Diverged
 from dlbench.schema.metric import Metric
 from dlbench.worker.precision import Precision, evaluating

@@ -2,7 +2,7 @@
 
 import torch
 
-from dlbench.contracts import Classifier
+from dlbench.contracts.tasks import Classifier
 from dlbench.schema.mistake import MOST, Mistake, Mistakes
 from dlbench.worker.shown import parts
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from dlbench.contracts import Task
+from dlbench.contracts.tasks import Task
 from dlbench.errors import Diverged
 from dlbench.schema.base import Json
 from dlbench.worker.evaluate import predict

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import torch
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.schema.calibration import Overhead
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.bare import BareStep

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import torch
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.errors import Unsupported
 from dlbench.schema.suite import Precision as Name
 from dlbench.worker import fp8, int8

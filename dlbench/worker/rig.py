@@ -11,7 +11,8 @@ from functools import cached_property
 import psutil
 import torch
 
-from dlbench.contracts import Batch, Generator
+from dlbench.contracts.batches import Batch
+from dlbench.contracts.tasks import Generator
 from dlbench.errors import Unsupported
 from dlbench.worker.allocator import give_back_freed_memory
 from dlbench.worker.build import Bench

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from dlbench.contracts import Generator
+from dlbench.contracts.tasks import Generator
 from dlbench.schema.sample import MOST, Sample, Samples
 from dlbench.worker.shown import parts
 

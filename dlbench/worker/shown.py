@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from dlbench.contracts import Shown
+from dlbench.contracts.batches import Shown
 from dlbench.worker.png import png
 
 LARGEST = 64

@@ -6,7 +6,9 @@ from functools import partial
 
 import torch
 
-from dlbench.contracts import Batch, Task, Turn
+from dlbench.contracts.batches import Batch
+from dlbench.contracts.models import Turn
+from dlbench.contracts.tasks import Task
 from dlbench.errors import Unsupported
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.optimizer import build_optimizers

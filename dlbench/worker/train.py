@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from dlbench.contracts import Batch, Part, Task, Turn
+from dlbench.contracts.batches import Batch, Part
+from dlbench.contracts.models import Turn
+from dlbench.contracts.tasks import Task
 from dlbench.errors import Diverged
 from dlbench.jobdir import JobDir
 from dlbench.schema.metric import Metric

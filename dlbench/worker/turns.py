@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from dlbench.contracts import Part, Turn
+from dlbench.contracts.batches import Part
+from dlbench.contracts.models import Turn
 from dlbench.errors import Unsupported
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.precision import Precision

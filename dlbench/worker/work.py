@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlbench.contracts import Classifier, Generator, Predictions
+from dlbench.contracts.batches import Predictions
+from dlbench.contracts.tasks import Classifier, Generator
 from dlbench.errors import DataError, Diverged, Unsupported
 from dlbench.jobdir import JobDir
 from dlbench.meters.memory import reset_peak

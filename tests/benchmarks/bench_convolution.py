@@ -19,7 +19,7 @@ from collections.abc import Callable
 import torch
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Task
+from dlbench.contracts.tasks import Task
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.arrange import arrange
 from dlbench.worker.data import BoundDataset

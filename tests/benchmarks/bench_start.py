@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dlbench.contracts import Resources
+from dlbench.contracts.executors import Resources
 from dlbench.executors import local
 from dlbench.executors._warm import Warm
 from dlbench.jobdir import JobDir

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Task
+from dlbench.contracts.tasks import Task
 from dlbench.jobdir import JobDir
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.bare import BareStep

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.errors import DlbenchError
 from dlbench.models._sequence import MULTI30K
 from dlbench.plan.data import DataOptions, obtain

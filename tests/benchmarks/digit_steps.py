@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.schema.train import TrainSettings
 from dlbench.tasks.image_classification import ImageClassification
 from dlbench.worker.data import BoundDataset

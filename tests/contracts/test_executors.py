@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
 from tiny_jobs import TINY, entry, work_of
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Executor, Resources
+from dlbench.contracts.executors import Executor, Resources
 from dlbench.executors._warm import Warm
 from dlbench.jobdir import JobDir
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Batch, State, Writer
+from dlbench.contracts.batches import Batch, State
+from dlbench.contracts.models import Writer
 from dlbench.schema.signature import Signature, Tokens
 from dlbench.tasks._decoding import BEGIN, END, greedy
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Strategy
+from dlbench.contracts.strategies import Strategy
 from dlbench.schema.base import Json
 from dlbench.schema.search import Objective
 from dlbench.schema.space import Axis, Point, Space

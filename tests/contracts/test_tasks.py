@@ -8,7 +8,8 @@ import torch
 from pydantic import ValidationError
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Batch, Classifier, Generator, Predictions, Task
+from dlbench.contracts.batches import Batch, Predictions
+from dlbench.contracts.tasks import Classifier, Generator, Task
 from dlbench.schema import base
 from dlbench.worker.data import BoundDataset
 

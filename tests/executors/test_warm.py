@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
 
 from tiny_jobs import TINY, entry, work_of
 
-from dlbench.contracts import News, Resources
+from dlbench.contracts.executors import News, Resources
 from dlbench.errors import DataError, EnvironmentFault, UsageError
 from dlbench.executors import local
 from dlbench.executors._warm import Warm

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.models.conv_seq2seq import ConvSeq2Seq, GatedConvolution, Params, build
 from dlbench.schema.signature import Signature, Tokens
 from dlbench.tasks._decoding import greedy

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.schema.signature import Classes, Signature, Tags, Tokens
 
 TOKENS = Tokens(vocabulary=20, length=12)

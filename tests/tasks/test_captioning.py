@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlbench.contracts import Batch, Generator, State
+from dlbench.contracts.batches import Batch, State
+from dlbench.contracts.tasks import Generator
 from dlbench.datasets import digits
 from dlbench.datasets._images import Images
 from dlbench.datasets._numerals import WORDS

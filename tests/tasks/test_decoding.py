@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dlbench.contracts import Batch, State
+from dlbench.contracts.batches import Batch, State
 from dlbench.tasks._decoding import BEGIN, END, PADDING, beam_search, greedy
 
 VOCABULARY, LENGTH, EXAMPLES = 6, 4, 5

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.datasets import temporal_order
 from dlbench.datasets._images import Images
 from dlbench.errors import DataError

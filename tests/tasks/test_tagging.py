@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.datasets import brackets
 from dlbench.datasets._tagged import Tagged
 from dlbench.errors import DataError

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.datasets import listops, temporal_order
 from dlbench.datasets._text import Text
 from dlbench.tasks import text_classification

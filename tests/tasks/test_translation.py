@@ -12,7 +12,8 @@ import sacrebleu
 import torch
 from torch import Tensor, nn
 
-from dlbench.contracts import Batch, Generator, State
+from dlbench.contracts.batches import Batch, State
+from dlbench.contracts.tasks import Generator
 from dlbench.datasets import reverse
 from dlbench.datasets._pairs import Pairs
 from dlbench.models import transformer

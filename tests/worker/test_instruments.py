@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.jobdir import JobDir
 from dlbench.meters import anatomy, compilation, energy, flops, latency, memory, memory_parts, throughput
 from dlbench.schema.job import CostPoint, Work

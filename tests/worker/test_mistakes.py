@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Shown
+from dlbench.contracts.batches import Shown
 from dlbench.jobdir import JobDir
 from dlbench.schema.job import DatasetRef, Job, ModelRef, TaskRef, Work
 from dlbench.schema.mistake import MOST, Mistakes

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlbench.catalog import Catalog
-from dlbench.contracts import Batch
+from dlbench.contracts.batches import Batch
 from dlbench.errors import Unsupported
 from dlbench.schema.signature import Classes, Image, Signature, Tokens
 from dlbench.schema.train import TrainSettings

@@ -12,7 +12,7 @@ from PIL import Image
 
 from dlbench.analyze.sentences import bleu
 from dlbench.catalog import Catalog
-from dlbench.contracts import Batch, Shown
+from dlbench.contracts.batches import Batch, Shown
 from dlbench.jobdir import JobDir
 from dlbench.schema.attention import Attended, AttentionMaps
 from dlbench.schema.job import DatasetRef, Job, ModelRef, TaskRef, Work

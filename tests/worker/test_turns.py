@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlbench.contracts import Turn
+from dlbench.contracts.models import Turn
 from dlbench.errors import Unsupported
 from dlbench.jobdir import JobDir
 from dlbench.schema.job import CostPoint, DatasetRef, TaskRef
