@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import dlbench
 
 ROOT = Path(dlbench.__file__).parent
@@ -41,24 +39,29 @@ ROOMS = {
 FILES = sorted(ROOT.rglob("*.py"))
 
 
-def imports(path: Path, *, deep: bool = True) -> Iterator[str]:
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
     """Modules that a file imports; those for type checking alone are no arrows."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     checking = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for inner in ast.walk(node)
     }
-    for node in ast.walk(tree) if deep else tree.body:
+    for node in ast.walk(tree):
         if id(node) in checking:
             continue
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
+            assert node.level == 0, f"relative import of {node.module}"
             yield node.module or ""
             yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+IMPORTS = {path: list(imports(tree)) for path, tree in TREES.items()}
 
 
 def part(path: Path) -> str:
@@ -67,34 +70,41 @@ def part(path: Path) -> str:
     return first.removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_arrows_point_down(path: Path) -> None:
-    here = part(path)
-    assert here in RANK, f"{path}: {here!r} is not part of the design"
-    for name in imports(path):
-        head, _, rest = name.partition(".")
-        there = rest.partition(".")[0]
-        if head != "dlbench" or there not in RANK or there == here:
-            continue
-        assert RANK[there] > RANK[here], f"{path.relative_to(ROOT)} imports {name}: that points up or sideways"
+def test_every_file_is_part_of_the_design() -> None:
+    assert not [path for path in FILES if part(path) not in RANK]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
-    where = str(path.relative_to(ROOT))
-    for name in imports(path):
-        rooms = ROOMS.get(name.partition(".")[0])
-        if rooms is not None:
-            assert where in rooms or part(path) in rooms, f"{where} imports {name}, which belongs in {sorted(rooms)}"
+def test_arrows_point_down() -> None:
+    wrong = []
+    for path, names in IMPORTS.items():
+        for name in names:
+            head, _, rest = name.partition(".")
+            there = rest.partition(".")[0]
+            if head == "dlbench" and there in RANK and there != part(path) and RANK[there] <= RANK[part(path)]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}: that points up or sideways")
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_command_line_prints(path: Path) -> None:
-    if part(path) in ("cli", "__main__"):
-        return
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"]
-    assert not calls, f"{path.relative_to(ROOT)} prints"
+def test_heavy_packages_stay_in_their_rooms() -> None:
+    wrong = []
+    for path, names in IMPORTS.items():
+        where = str(path.relative_to(ROOT))
+        for name in names:
+            rooms = ROOMS.get(name.partition(".")[0])
+            if rooms is not None and where not in rooms and part(path) not in rooms:
+                wrong.append(f"{where} imports {name}, which belongs in {sorted(rooms)}")
+    assert not wrong
+
+
+def test_only_the_command_line_prints() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, tree in TREES.items()
+        if part(path) not in ("cli", "__main__")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    ]
+    assert not wrong
 
 
 def test_the_parent_has_no_way_to_torch() -> None:

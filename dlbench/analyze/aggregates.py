@@ -5,12 +5,13 @@ from typing import Any
 
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.glance import comparisons, leaderboard
+from dlbench.analyze.quantities import SPEEDS
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise, summarise_rounds
 from dlbench.analyze.verdict import headline, verdicts
 from dlbench.schema.metric import Better
 
-AT_LARGEST = ("train_throughput", "infer_throughput", "train_peak_memory_bytes", "infer_peak_memory_bytes")
+AT_LARGEST = (*SPEEDS, "train_peak_memory_bytes", "infer_peak_memory_bytes")
 """Cost metrics that are shown at the largest batch size that was measured."""
 
 AT_SMALLEST = ("infer_latency_p50_ms",)

@@ -13,13 +13,13 @@ from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.cost_effects import cost_keys
 from dlbench.analyze.effect_sentences import effect_sentences
 from dlbench.analyze.largest import Largest
-from dlbench.analyze.quantities import listed, quantity, share, times
+from dlbench.analyze.quantities import SPEEDS, listed, quantity, share, times
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise_rounds
 from dlbench.analyze.varied import entry_of
 from dlbench.schema.job import ModelRef
 
-RANKED_BY = ("train_throughput", "infer_throughput", "train_peak_memory_bytes")
+RANKED_BY = (*SPEEDS, "train_peak_memory_bytes")
 MOST_NAMED = 4
 """Names in a list, beyond which a number stands for them."""
 _FASTEST = "is the fastest "

@@ -16,10 +16,11 @@ import numpy as np
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.distributions import t_quantile
 from dlbench.analyze.floors import USUAL
+from dlbench.analyze.quantities import SPEEDS
 from dlbench.analyze.summary import LEVEL
 from dlbench.schema.record import Record
 
-METRICS = ("train_throughput", "infer_throughput", "infer_latency_p50_ms")
+METRICS = (*SPEEDS, "infer_latency_p50_ms")
 
 
 @dataclass(frozen=True, eq=False)

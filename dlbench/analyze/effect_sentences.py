@@ -6,14 +6,13 @@ Only a ratio that `Ratio.told` supports is given; all else shows no clear differ
 from dlbench.analyze.contenders import Arena
 from dlbench.analyze.cost_effects import Effect, common_size, effects
 from dlbench.analyze.largest import Largest
-from dlbench.analyze.quantities import listed, share, times
+from dlbench.analyze.quantities import SPEEDS, listed, share, times
 from dlbench.analyze.results import Results
 
 MOST_TOLD = 4
 """Models that a sentence names: those that change most."""
 MEMORY = "train_peak_memory_bytes"
-SPEEDS = ("train_throughput", "infer_throughput")
-_WORDS = {MEMORY: "training memory", SPEEDS[0]: "training speed", SPEEDS[1]: "inference speed"}
+_WORDS = {MEMORY: "training memory", **SPEEDS}
 _SWITCHES = {
     "train.grad_checkpointing": "checkpointing",
     "train.compile": "torch.compile",
@@ -60,7 +59,7 @@ def _condition(effect: Effect) -> str:
 
 def _strength(results: Results, effect: Effect, size: int) -> float:
     """The largest change that is told, whichever way; 0 for none."""
-    ratios = [effect.ratio(results, metric, size) for metric in (MEMORY, *SPEEDS)]
+    ratios = [effect.ratio(results, metric, size) for metric in _WORDS]
     return max((max(ratio.ratio, 1 / ratio.ratio) for ratio in ratios if ratio is not None and ratio.told), default=0)
 
 
@@ -68,7 +67,7 @@ def _changes(results: Results, effect: Effect, size: int) -> str:
     """`resnet-20 saves 62 % of its memory in training and loses 28 % of its training speed`; empty without a ratio."""
     told: list[str] = []
     untold: list[str] = []
-    for metric in (MEMORY, *SPEEDS):
+    for metric in _WORDS:
         ratio = effect.ratio(results, metric, size)
         if ratio is not None and ratio.told:
             change = _memory_change(ratio.ratio) if metric == MEMORY else _speed_change(metric, ratio.ratio)
@@ -89,7 +88,7 @@ def _memory_change(ratio: float) -> str:
 
 
 def _speed_change(metric: str, ratio: float) -> str:
-    verb = "trains" if metric.startswith("train") else "infers"
+    verb = f"{metric.partition('_')[0]}s"
     if ratio < 1:
         return f"loses {share(1 - ratio)} of its {_WORDS[metric]}"
     if ratio < 1.5:

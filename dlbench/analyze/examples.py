@@ -7,7 +7,8 @@ a score can be counted example by example: accuracy, exact match, and BLEU, a su
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -76,10 +77,15 @@ def disagreement(paired: Paired, opinion: SecondOpinion) -> str:
 
 @dataclass(frozen=True)
 class _Marks:
-    """What each test example adds to a network's score, and a checksum of what was asked."""
+    """What each test example adds to a network's score, and a checksum of what was asked.
+
+    Attributes:
+        of: how much each could add, (n,); empty where that is one for all.
+    """
 
     asked: int
     earned: NDArray[Any]
+    of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,10 @@ class _How:
     """How what each example adds to a score is read from the columns that were kept, and compared over seeds."""
 
     read: Callable[[Columns], _Marks | None]
-    compare: Callable[[list[NDArray[Any]], list[NDArray[Any]], list[int]], SecondOpinion]
+    compare: Callable[[list[_Marks], list[_Marks], list[int]], SecondOpinion]
 
 
+@lru_cache(maxsize=1)
 def second_opinions(results: Results) -> dict[Comparison, SecondOpinion]:
     """An opinion for each declared comparison of scores that were kept by example; each file is read once."""
     marks: dict[str, _Marks | None] = {}
@@ -108,7 +115,7 @@ def second_opinions(results: Results) -> dict[Comparison, SecondOpinion]:
         ]
         sizes = {len(side[seed].earned) for side in (ours, theirs) for seed in seeds}
         if len(sizes) == 1 and max(sizes) > 0:
-            found[comparison] = how.compare([ours[s].earned for s in seeds], [theirs[s].earned for s in seeds], seeds)
+            found[comparison] = how.compare([ours[s] for s in seeds], [theirs[s] for s in seeds], seeds)
     adjusted = holm([one.p for one in found.values()])
     return {comparison: replace(one, p_holm=p) for (comparison, one), p in zip(found.items(), adjusted, strict=True)}
 
@@ -127,6 +134,10 @@ def _marks(results: Results, contender: Contender, how: _How, known: dict[str, _
 
 
 def _classes(columns: Columns) -> _Marks | None:
+    """Of one class an example whether it is right, of one a token how many are."""
+    correct, length = columns.get("correct"), columns.get("source_length")
+    if correct is not None and length is not None and length.ndim == 1 and correct.shape == length.shape:
+        return _Marks(_checksum(length), correct.astype(np.int64), length.astype(np.int64))
     target, predicted = columns.get("target"), columns.get("predicted")
     if target is None or predicted is None or target.ndim != 1 or target.shape != predicted.shape:
         return None
@@ -154,17 +165,26 @@ def _checksum(asked: NDArray[Any]) -> int:
 
 
 def opinion(
-    ours: list[NDArray[np.bool_]], theirs: list[NDArray[np.bool_]], seeds: list[int] | None = None
+    ours: list[NDArray[np.generic]],
+    theirs: list[NDArray[np.generic]],
+    seeds: list[int] | None = None,
+    of: NDArray[np.int64] | None = None,
 ) -> SecondOpinion:
     """Of the networks of two contenders, one a seed, from which of n > 0 examples each got right.
+
+    Where an example has several answers, its number of right ones stands for it, and `of` says how many it has: the
+    difference is that of all answers, and its interval that of a ratio over examples (Cochran 1977, §6.4).
 
     The sum over seeds of right answers to an example, ours less theirs, is what is flipped: seeds are averaged before
     examples are compared, so that five networks do not pass for five test sets.
     """
     k = len(ours)
     gaps: NDArray[np.int64] = np.array(ours, dtype=np.int64).sum(axis=0) - np.array(theirs, dtype=np.int64).sum(axis=0)
-    n, mean = len(gaps), float(gaps.mean()) / k
-    margin = float(special.ndtri((1 + LEVEL) / 2) * gaps.std(ddof=1)) / (k * n**0.5) if n > 1 else 0.0
+    n = len(gaps)
+    answers = np.ones(n) if of is None or not len(of) else of.astype(np.float64)
+    mean = float(gaps.sum() / answers.sum()) / k
+    beside = gaps / k - mean * answers
+    margin = float(special.ndtri((1 + LEVEL) / 2) * beside.std(ddof=1) * n**0.5 / answers.sum()) if n > 1 else 0.0
     p = sign_flip(gaps)
     return SecondOpinion(
         seeds=tuple(range(k) if seeds is None else seeds),
@@ -227,9 +247,17 @@ def _fair_coins(count: int) -> NDArray[np.float64]:
     return np.asarray(np.exp(ways - count * np.log(2)))
 
 
+def _of_right_answers(ours: list[_Marks], theirs: list[_Marks], seeds: list[int]) -> SecondOpinion:
+    return opinion([one.earned for one in ours], [one.earned for one in theirs], seeds, ours[0].of)
+
+
+def _of_sentences(ours: list[_Marks], theirs: list[_Marks], seeds: list[int]) -> SecondOpinion:
+    return bleu_opinion([one.earned for one in ours], [one.earned for one in theirs], seeds)
+
+
 _HOW: Mapping[str, _How] = {
-    "_accuracy": _How(_classes, opinion),
-    "_exact_match": _How(_exact, opinion),
-    "_bleu": _How(_statistics, bleu_opinion),
+    "_accuracy": _How(_classes, _of_right_answers),
+    "_exact_match": _How(_exact, _of_right_answers),
+    "_bleu": _How(_statistics, _of_sentences),
 }
 """By the end of the score's name."""

@@ -5,6 +5,13 @@ import math
 NO_VALUE = "–"
 """What stands where a number is missing."""
 
+SPEEDS = {
+    "train_throughput": "training speed",
+    "infer_throughput": "inference speed",
+    "decode_throughput": "decoding speed",
+}
+"""Samples per second of each phase → what it is called."""
+
 _UNIT_FORMATS = {
     "fraction": "fraction",
     "bytes": "bytes",

@@ -86,7 +86,7 @@ def bleu_interval(counts: Counts) -> Interval:
     return float(low), float(high)
 
 
-def share_interval(share: float, n: int) -> Interval:
+def share_interval(share: float, n: float) -> Interval:
     """95 % interval of the share of n sentences that are right (Wilson 1927): never empty, not even at all or none."""
     z = float(special.ndtri((1 + LEVEL) / 2))
     middle, half = share + z * z / (2 * n), z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5

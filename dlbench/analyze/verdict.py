@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dlbench.analyze.compare import LEAST_SEEDS, Paired, Ratio, compare, correct
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.cost_verdict import cost_verdict
+from dlbench.analyze.examples import SecondOpinion, second_opinions
 from dlbench.analyze.left_out import reasoned, unranked
 from dlbench.analyze.quantities import difference, format_of, listed, share, times, with_margin
 from dlbench.analyze.results import Comparison, Results
@@ -16,6 +17,9 @@ from dlbench.analyze.tuning import tuning_caveats
 
 NOTICEABLE = 1.1
 """A ratio of speeds below which nobody is called faster."""
+
+USED = ("decode_throughput", "infer_throughput")
+"""What the speed of a trained model is: a model that writes decodes, and is told by that wherever it was measured."""
 
 _SUPERLATIVES = {"accuracy": ("the most accurate", "less accurate")}
 """Score → how the best is called, and by how much of what the others are behind."""
@@ -80,6 +84,7 @@ def _verdict(results: Results, arena: Arena) -> Verdict:
     clauses = [_best_clause(arena, best, duels) if enough else _undecided(arena, best, duels)]
     clauses += _speed_clause(results, arena, best, ranked, duels)
     sentences = [f"{'; '.join(clauses)}.", *_baseline_sentence(results, arena), *_precision_sentences(results, arena)]
+    sentences += [] if enough else _networks_sentences(results, arena)
     return Verdict(arena, " ".join(sentences), caveats, enough)
 
 
@@ -131,36 +136,44 @@ def _undecided(arena: Arena, best: Contender, duels: dict[Contender, Paired]) ->
 def _speed_clause(
     results: Results, arena: Arena, best: Contender, ranked: tuple[Contender, ...], duels: dict[Contender, Paired]
 ) -> list[str]:
-    """How the fastest to infer compares with the best, at the largest batch size that both were measured at."""
-    sizes = [size for size in best.batch_sizes if best.rounds("infer_throughput", size)]
-    if not sizes:
+    """How the fastest in use compares with the best, at the largest batch size that both were measured at."""
+    used = [
+        (metric, size)
+        for metric in USED
+        for size in sorted(best.batch_sizes, reverse=True)
+        if best.rounds(metric, size)
+    ]
+    if not used:
         return []
-    size = max(sizes)
+    metric, size = used[0]
     speeds = {
         contender: summary.median
         for contender in ranked
-        if (summary := summarise_rounds(list(contender.rounds("infer_throughput", size).values()))) is not None
+        if (summary := summarise_rounds(list(contender.rounds(metric, size).values()))) is not None
     }
     fastest = max(speeds, key=lambda contender: speeds[contender])
+    phase = metric.partition("_")[0]
     if fastest is best:
-        return _also_fastest(results, best, speeds, size)
-    ratio = results.cost_ratio(fastest, best, "infer_throughput", size)
+        return _also_fastest(results, best, speeds, metric, size)
+    ratio = results.cost_ratio(fastest, best, metric, size)
     if ratio is None or not _noticeable(ratio):
         return []
     once = ", measured once" if ratio.n == 1 else ""
-    clause = f"{fastest.name} infers {times(ratio.ratio)} as fast (batch {size}{once})"
+    clause = f"{fastest.name} {phase}s {times(ratio.ratio)} as fast (batch {size}{once})"
     return [f"{clause}{_price(arena, fastest, duels)}"]
 
 
-def _also_fastest(results: Results, best: Contender, speeds: dict[Contender, float], size: int) -> list[str]:
+def _also_fastest(
+    results: Results, best: Contender, speeds: dict[Contender, float], metric: str, size: int
+) -> list[str]:
     others = [contender for contender in speeds if contender is not best]
     if not others:
         return []
     second = max(others, key=lambda contender: speeds[contender])
-    ratio = results.cost_ratio(best, second, "infer_throughput", size)
+    ratio = results.cost_ratio(best, second, metric, size)
     if ratio is None or not _noticeable(ratio):
         return []
-    return [f"{best.name} is also the fastest to infer (batch {size})"]
+    return [f"{best.name} is also the fastest to {metric.partition('_')[0]} (batch {size})"]
 
 
 def _noticeable(ratio: Ratio) -> bool:
@@ -217,6 +230,44 @@ def _precision_sentences(results: Results, arena: Arena) -> list[str]:
         for (there, here, word), labels in groups.items()
         if word != "too few seeds"
     ]
+
+
+def _networks_sentences(results: Results, arena: Arena) -> list[str]:
+    """What the test examples say of the trained networks, where seeds are too few to speak of recipes."""
+    found = {
+        comparison: opinion
+        for comparison, opinion in second_opinions(results).items()
+        if comparison.arena is arena and comparison.paired.n < LEAST_SEEDS
+    }
+    sentences = []
+    for baseline in dict.fromkeys(comparison.baseline for comparison in found):
+        mine = {c.contender.name: opinion for c, opinion in found.items() if c.baseline is baseline}
+        examples = sorted({opinion.n for opinion in mine.values()})
+        words: dict[str, list[str]] = {}
+        for name, opinion in mine.items():
+            words.setdefault(opinion.word, []).append(f"{name} ({_gap(arena, opinion)})")
+        parts = [
+            f"{listed(words[word])} {'is' if len(words[word]) == 1 else 'are'} {said}"
+            for word, said in _OVER_EXAMPLES.items()
+            if word in words
+        ]
+        over = listed([f"{n:,}" for n in examples])
+        sentences.append(
+            f"Of these trained networks, over the {over} test examples and against {baseline.name}, {listed(parts)}."
+        )
+    return sentences
+
+
+_OVER_EXAMPLES = {
+    "better": "better",
+    "worse": "worse",
+    "no difference found": "indistinguishable",
+}
+
+
+def _gap(arena: Arena, opinion: SecondOpinion) -> str:
+    sign = "+" if opinion.difference > 0 else "−" if opinion.difference < 0 else ""
+    return sign + difference(opinion.difference, format_of(arena.score.unit if arena.score else ""))
 
 
 def _unranked(arena: Arena) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from dlbench.analyze.quantities import SPEEDS
 from dlbench.cli.console import err, say
 from dlbench.cli.quantities import duration
 from dlbench.schema.event import Event
@@ -38,7 +39,7 @@ def outcome(record: Record, log: Path | None) -> str:
     if record.status != "ok":
         where = f" ({log})" if log is not None and log.exists() and log.stat().st_size else ""
         return f"{record.status}: {record.reason}{where}"
-    names = ("train_throughput", "infer_throughput") if record.kind == "cost" else ()
+    names = SPEEDS if record.kind == "cost" else ()
     shown = [m for m in record.metrics if m.name in names] or list(record.metrics[:1])
     figures = [f"{m.name} {m.value:.4g}" for m in shown if m.value is not None]
     return " · ".join(["ok", *figures, duration(record.duration_s)])

@@ -150,11 +150,13 @@ class _Maker:
     def _task(self, models: Schema) -> Schema:
         names = self._names("tasks")
         settings = {name: self._task_settings(name, models) for name in names}
-        return {"anyOf": [{"enum": names}, _one_of(settings)]}
+        return {"anyOf": [{"enum": names}, _one_of(settings), *_long("task", settings)]}
 
     def _task_settings(self, task: str, models: Schema) -> Schema:
         fits = [name for name in self._names("datasets") if task in self._known["datasets", name]["tasks"]]
-        dataset = {"anyOf": [{"enum": fits}, _one_of({name: {"$ref": f"#/$defs/dataset.{name}"} for name in fits})]}
+        params: dict[str, Schema] = {name: {"$ref": f"#/$defs/dataset.{name}"} for name in fits}
+        long = _long("dataset", {name: _closed({"params": schema}) for name, schema in params.items()})
+        dataset = {"anyOf": [{"enum": fits}, _one_of(params), *long]}
         several = _list_of(dataset, "In order of preference: the first that can be had is used.")
         properties: dict[str, Schema] = {
             "dataset": {"anyOf": [*dataset["anyOf"], several], "description": "One, or several to choose from."},
@@ -206,6 +208,14 @@ def _one_of(properties: Mapping[str, Schema]) -> Schema:
     """`name: settings`, with one of the names; without settings the colon may stay."""
     nullable = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in properties.items()}
     return {**_closed(nullable), "minProperties": 1, "maxProperties": 1}
+
+
+def _long(kind: str, settings: Mapping[str, Schema]) -> list[Schema]:
+    """`kind: name` beside its settings, for each name."""
+    return [
+        {**below, "properties": {kind: {"const": name}, **below["properties"]}, "required": [kind]}
+        for name, below in settings.items()
+    ]
 
 
 def _list_of(items: Schema, description: str, *, unique: bool = False) -> Schema:

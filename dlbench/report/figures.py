@@ -56,7 +56,7 @@ def theme(ink: str, paper: str, palette: Sequence[str], columns: int) -> dict[st
             "titlePadding": 10,
         },
         "axisX": {"grid": False, "domain": True, "domainColor": ink, "domainOpacity": 0.25},
-        "legend": {**words, "labelFontSize": 12, "symbolSize": 90, "labelLimit": 180, "columns": columns},
+        "legend": {**words, "labelFontSize": 12, "symbolSize": 90, "labelLimit": 320, "columns": columns},
     }
 
 

@@ -45,6 +45,7 @@ class Axis:
 # How long a training took is no axis: trainings may run side by side, and then share the machine.
 AXES = (
     Axis("infer_throughput", "Inference throughput (samples/s)", "rate", False),
+    Axis("decode_throughput", "Decoding throughput (samples/s)", "rate", False),
     Axis("train_throughput", "Training throughput (samples/s)", "rate", False),
     Axis("infer_peak_memory_bytes", "Peak memory of inference", "bytes", True),
     Axis("train_peak_memory_bytes", "Peak memory of training", "bytes", True),

@@ -72,7 +72,16 @@ def _counts(columns: Mapping[str, NDArray[Any]], n: int) -> NDArray[Any] | None:
     return None if found is None or found.shape != (n, COUNTS) else found.astype(np.int64)
 
 
+def _tokens(columns: Mapping[str, NDArray[Any]], n: int) -> NDArray[Any] | None:
+    """Of each example how many of its tokens are right, and how many there are."""
+    correct = columns.get("correct")
+    if correct is None or correct.shape != (n,):
+        return None
+    return np.stack([correct.astype(np.int64), columns["source_length"].astype(np.int64)], axis=1)
+
+
 READERS: Mapping[str, Callable[[Mapping[str, NDArray[Any]], int], NDArray[Any] | None]] = {
+    "_accuracy": _tokens,
     "_exact_match": _exact,
     "_bleu": _counts,
 }
@@ -120,7 +129,21 @@ def _value(marks: NDArray[Any]) -> _Value:
     if marks.ndim == 2:
         share = float(marks.mean())
         return _Value(share, share_interval(share, marks.shape[1]))
+    if marks.shape[2] == 2:
+        return _share_of_tokens(marks.mean(axis=0))
     return _Value(float(bleu(marks.sum(axis=1)).mean()), bleu_interval(marks))
+
+
+def _share_of_tokens(marks: NDArray[np.float64]) -> _Value:
+    """The share of tokens that are right; those of one example are no independent ones, and count as so many fewer.
+
+    Args:
+        marks: right ones and all, (examples, 2), means over seeds.
+    """
+    n, (right, tokens) = len(marks), marks.sum(axis=0)
+    share = float(right / tokens)
+    variance = n / max(n - 1, 1) * float(((marks[:, 0] - share * marks[:, 1]) ** 2).sum()) / float(tokens) ** 2
+    return _Value(share, share_interval(share, share * (1 - share) / variance if variance > 0 else n))
 
 
 def _format(arena: Arena) -> str:

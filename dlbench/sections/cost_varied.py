@@ -12,7 +12,7 @@ from dlbench.analyze.compare import Ratio
 from dlbench.analyze.contenders import Arena, canonical
 from dlbench.analyze.cost_effects import ANOTHER_PLACE, Effect, cost_keys, effects
 from dlbench.analyze.largest import Largest
-from dlbench.analyze.quantities import listed, significant
+from dlbench.analyze.quantities import SPEEDS, listed, significant, titled
 from dlbench.analyze.results import Results
 from dlbench.schema.base import Json
 from dlbench.schema.blocks import Block, Cell, Column, Figure, Heading, Section, Table
@@ -32,8 +32,7 @@ class Measure:
 
 
 MEASURES = (
-    Measure("train_throughput", "Training speed", False),
-    Measure("infer_throughput", "Inference speed", False),
+    *(Measure(metric, titled(name), False) for metric, name in SPEEDS.items()),
     Measure("infer_latency_p50_ms", "Latency", True),
     Measure("train_peak_memory_bytes", "Training memory", True),
     Measure("train_activations_bytes", "Activations", True),

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from dlbench.analyze.compare import LEAST_SEEDS
 from dlbench.analyze.contenders import Arena
-from dlbench.analyze.quantities import listed, quantity
+from dlbench.analyze.quantities import SPEEDS, listed, quantity
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Section, Text
 from dlbench.sections import _cost
 
 POSITION = 100
 
-_SPEEDS = ("train_throughput", "infer_throughput")
 _MFU = (
     "MFU is the share of the matrix rate that dlbench calibrate reached on this machine in the dtype that ran (the "
     "quickest of them, where several did). Operations are those of matrix products, convolutions and attention, and a "
@@ -99,7 +98,7 @@ def _costs(results: Results) -> str:
 
 
 def _ratios(results: Results) -> str:
-    floors = {name: results.noise_floors[name] for name in _SPEEDS if name in results.noise_floors}
+    floors = {name: results.noise_floors[name] for name in SPEEDS if name in results.noise_floors}
     told = listed([f"{quantity(floor, 'fraction')} for {name.replace('_', ' ')}" for name, floor in floors.items()])
     beyond = (
         f"and the ratio is beyond the noise floor that dlbench calibrate measured on this machine ({told})"

@@ -5,7 +5,7 @@ from typing import Any
 from dlbench.analyze.compare import Paired, Ratio, compare
 from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.precisions import ran
-from dlbench.analyze.quantities import difference, format_of, listed, significant, titled
+from dlbench.analyze.quantities import SPEEDS, difference, format_of, listed, significant, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise
 from dlbench.analyze.verdict import score_name
@@ -17,8 +17,7 @@ POSITION = 28
 
 _WORD_TONES: dict[str, Tone] = {"better": "good", "worse": "error"}
 RATIOS = (
-    ("train_throughput", "Training speed", False),
-    ("infer_throughput", "Inference speed", False),
+    *((metric, titled(name), False) for metric, name in SPEEDS.items()),
     ("train_peak_memory_bytes", "Training memory", True),
     ("infer_peak_memory_bytes", "Inference memory", True),
 )

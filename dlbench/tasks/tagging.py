@@ -24,7 +24,7 @@ from dlbench.tasks._predictions import named
 from dlbench.tasks._prepared import Arrays, prepared
 from dlbench.tasks._sequences import PADDING, Ragged, bucketed
 
-REVISION = 1
+REVISION = 2
 DATASETS = ("brackets",)
 SCORES: Mapping[str, Direction] = {"accuracy": "higher", "exact_match": "higher", "loss": "lower"}
 SPLITS = ("train", "val", "test")
@@ -100,7 +100,7 @@ class Tagging:
     def score(self, predictions: Predictions, split: str) -> list[Metric]:
         """Accuracy over tokens, exact match over sequences, and loss per token."""
         columns, loss = self.keep(predictions, split), named(predictions)["loss"]
-        tokens, n = int(columns["length"].sum()), len(columns["length"])
+        tokens, n = int(columns["source_length"].sum()), len(columns["source_length"])
         return [
             _share("accuracy", int(columns["correct"].sum()), tokens),
             _share("exact_match", int(columns["exact"].sum()), n),
@@ -108,10 +108,10 @@ class Tagging:
         ]
 
     def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
-        """Of each sequence its `length`, how many tokens are tagged `correct`, and whether all are, `exact`."""
+        """Of each sequence its `source_length`, how many tokens are tagged `correct`, and whether all are, `exact`."""
         correct_N = named(predictions)["correct"].cpu().numpy().astype(np.int32)
         length_N = self._tokens[split].lengths.astype(np.int32)
-        return {"exact": correct_N == length_N, "correct": correct_N, "length": length_N}
+        return {"exact": correct_N == length_N, "correct": correct_N, "source_length": length_N}
 
 
 def outline(params: Params) -> Signature:

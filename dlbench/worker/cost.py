@@ -18,7 +18,7 @@ from dlbench.worker.build import Bench
 from dlbench.worker.derived import OF_TRAINING, unattributed, utilization
 from dlbench.worker.dtypes import Ran
 from dlbench.worker.pace import Pace
-from dlbench.worker.rig import PhaseRig, cost_batches, memory_in_use
+from dlbench.worker.rig import PhaseRig, cost_batches, impossible, memory_in_use
 from dlbench.worker.watch import Observation, Watch, flags
 
 LEAST_WARM_UP_STEPS = 3
@@ -88,12 +88,11 @@ def _measure(bench: Bench, jobdir: JobDir, costs: Costs, calibration: Mapping[st
     assert point is not None
     batches = cost_batches(bench, point.batch_size)
     phases = [phase for phase in ORDER if phase == "model" or phase in point.phases]
-    if bench.job.precision == "int8" and "train" in phases:
-        phases.remove("train")
-        reason = "int8 is for inference; such a model is trained in fp32"
-        costs.metrics.append(
-            Metric(name="train_throughput", value=None, unit="samples/s", better="higher", reason=reason)
-        )
+    for phase, reason in [(phase, impossible(bench, phase)) for phase in phases]:
+        if reason is not None:
+            phases.remove(phase)
+            lost = Metric(name=f"{phase}_throughput", value=None, unit="samples/s", better="higher", reason=reason)
+            costs.metrics.append(lost)
     pace = Pace() if bench.device.type == "cpu" else None
     first_s = _touch(bench, batches[0], phases, costs)
     baseline_bytes = memory_in_use(bench.device)

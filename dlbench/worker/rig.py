@@ -81,8 +81,8 @@ class PhaseRig:
         elif phase != "model":
             self.model = bench.precision.for_inference(model).eval()
         steps = {"train": self._train, "infer": self._infer, "decode": self._decode, "model": self._nothing}
-        if phase not in steps or (phase == "decode" and not isinstance(bench.task, Generator)):
-            raise Unsupported(f"cost phase {phase!r}: task {bench.job.task.name!r} has no such phase")
+        if (reason := impossible(bench, phase)) is not None:
+            raise Unsupported(f"cost phase {phase!r}: {reason}")
         self.step = steps[phase]
 
     @property
@@ -143,6 +143,15 @@ class PhaseRig:
 
     def _nothing(self, batch: Batch) -> None:
         """The phase `model` has no steps."""
+
+
+def impossible(bench: Bench, phase: str) -> str | None:
+    """Why a job has no such phase; None if it has it."""
+    if phase == "train" and bench.job.precision == "int8":
+        return "int8 is for inference; such a model is trained in fp32"
+    if phase == "sample" or (phase == "decode" and not isinstance(bench.task, Generator)):
+        return f"task {bench.job.task.name!r} has no such phase"
+    return None
 
 
 def full_batches(bench: Bench, batch_size: int, order: torch.Generator) -> Iterator[Batch]:

@@ -18,13 +18,21 @@ NOISE = (0.3, -0.2, 0.1)
 
 
 def measured(
-    label: str, trains: float, infers: float, memory: float, wobble: Sequence[float] = WOBBLE, **fields: Any
+    label: str,
+    trains: float,
+    infers: float,
+    memory: float,
+    wobble: Sequence[float] = WOBBLE,
+    decodes: float | None = None,
+    **fields: Any,
 ) -> list[Result]:
     values: dict[str, Sequence[float | str]] = {
         "train_throughput": [trains * (1 + by) for by in wobble],
         "infer_throughput": [infers * (1 + by) for by in WOBBLE[: len(wobble)]],
         "train_peak_memory_bytes": [memory] * len(wobble),
     }
+    if decodes is not None:
+        values["decode_throughput"] = [decodes * (1 + by) for by in WOBBLE[: len(wobble)]]
     return costs(label, values, **fields)
 
 
@@ -51,6 +59,11 @@ def test_an_arena_of_costs_alone_is_known_as_one() -> None:
     assert Results(suite(), measured("a", 1, 1, 1)).arenas[0].measured_only
     assert not Results(suite(), [*measured("a", 1, 1, 1), *quality("a", [None])]).arenas[0].measured_only
     assert not Results(suite(), quality("a", [0.9])).arenas[0].measured_only
+
+
+def test_who_decodes_is_ranked_in_that_too() -> None:
+    found = [*measured("a", 300, 500, 1e7, decodes=20), *measured("b", 100, 400, 1e7, decodes=60)]
+    assert "b is the fastest to decode (3.0 times as fast as a)" in said(found)
 
 
 def test_the_fastest_and_the_smallest_are_told() -> None:

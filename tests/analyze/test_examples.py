@@ -10,6 +10,7 @@ from synthetic import quality, suite, with_artifact
 
 from dlbench.analyze.examples import SecondOpinion, opinion, second_opinions, sign_flip
 from dlbench.analyze.results import Results
+from dlbench.analyze.verdict import headline
 from dlbench.schema.record import Result
 
 
@@ -129,3 +130,48 @@ def test_opinions_are_corrected_together(tmp_path: Path) -> None:
     assert len(found) == 3
     least = min(found, key=lambda one: one.p)
     assert least.p_holm == pytest.approx(min(1.0, 3 * least.p))
+
+
+def test_tokens_of_one_sequence_are_no_independent_ones(tmp_path: Path) -> None:
+    """The tokens of a sequence are right or wrong together: twice as many of them tell nothing more."""
+    rng = np.random.default_rng(10)
+    length = rng.integers(1, 9, 400)
+    ours, theirs = (rng.random((2, 400)) < np.array([0.9, 0.8])[:, None]) * length
+    once, twice = opinion([ours], [theirs], of=length), opinion([2 * ours], [2 * theirs], of=2 * length)
+    assert (twice.difference, twice.low, twice.high) == pytest.approx((once.difference, once.low, once.high))
+    assert twice.p == pytest.approx(once.p)
+    assert once.difference == pytest.approx((ours.sum() - theirs.sum()) / length.sum())
+    drawn = rng.integers(0, 400, (4000, 400))
+    ratios = (ours - theirs)[drawn].sum(axis=1) / length[drawn].sum(axis=1)
+    assert (once.low, once.high) == pytest.approx(tuple(np.quantile(ratios, [0.025, 0.975])), abs=0.006)
+
+
+def test_tags_have_an_opinion_in_the_unit_of_their_score(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    length = rng.integers(1, 9, 300)
+
+    def tagged(label: str, chance: float) -> Result:
+        correct = rng.binomial(length, chance)
+        (one,) = quality(label, [float(correct.sum() / length.sum())])
+        columns = {"source_length": length, "correct": correct, "exact": correct == length}
+        return with_artifact(one, tmp_path, "predictions", "tags.npz", lambda path: np.savez(path, **columns))
+
+    results = Results(suite(), [tagged("a", 0.7), tagged("b", 0.8)])
+    found = only(results)
+    assert found.word == "better"
+    assert found.difference == pytest.approx(results.comparisons[0].paired.difference)
+
+
+def test_the_verdict_over_few_seeds_tells_what_the_examples_say(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    chances = {"base": 0.8, "good": 0.9, "bad": 0.6, "twin": 0.802}
+    lines = [one for label, p in chances.items() for one in kept(label, rng.random((3, 1000)) < p, tmp_path / label)]
+    said = headline(Results(suite(), lines))
+    gaps = {c.contender.name: 100 * c.paired.difference for c in Results(suite(), lines).comparisons}
+    shown = {name: f"{name} ({'+' if gap > 0 else '−'}{abs(gap):.1f} points)" for name, gap in gaps.items()}
+    assert said.endswith(
+        "Of these trained networks, over the 1,000 test examples and against base, "
+        f"{shown['good']} is better, {shown['bad']} is worse and {shown['twin']} is indistinguishable."
+    )
+    enough = [one for label in "ab" for one in kept(label, rng.random((5, 1000)) < 0.8, tmp_path / f"five {label}")]
+    assert "trained networks" not in headline(Results(suite(), enough))

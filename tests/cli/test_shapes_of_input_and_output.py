@@ -44,7 +44,7 @@ def test_what_is_kept_counts_to_the_scores(shapes: Terminal) -> None:
         scores = {metric["name"]: metric["value"] for metric in record["metrics"]}
         assert scores["test_exact_match"] == pytest.approx(columns["exact"].mean())
         if record["task"]["name"] == "tagging":
-            assert scores["test_accuracy"] == pytest.approx(columns["correct"].sum() / columns["length"].sum())
+            assert scores["test_accuracy"] == pytest.approx(columns["correct"].sum() / columns["source_length"].sum())
         else:
             assert (folder / "artifacts" / "samples.json").exists()
 
@@ -55,3 +55,25 @@ def test_report_shows_pictures_with_what_was_written_and_both_own_scores(shapes:
     assert "ccuracy" in report
     assert "to be written as " in report
     assert "samples_" in report
+    assert "By length of the source" in report
+    assert report.count("A second opinion, over test examples") == 2
+
+
+def test_a_task_without_a_phase_keeps_the_costs_of_all_others(terminal: Terminal) -> None:
+    suite = terminal.write(
+        "phases",
+        tasks=TASKS,
+        models=[{"gru": {"hidden_size": 16}}],
+        seeds=0,
+        cost={"batch_sizes": [8], "phases": ["train", "decode"], "rounds": 1, "limit_s": 0.05},
+    )
+    said = terminal("run", suite, "--no-mlflow")
+    assert "phases: 2 ok" in said.err
+    for record in terminal.records("phases"):
+        found = {metric["name"]: metric for metric in record["metrics"]}
+        assert found["train_throughput"]["value"] > 0
+        if record["task"]["name"] == "captioning":
+            assert found["decode_throughput"]["value"] > 0
+        else:
+            assert found["decode_throughput"]["value"] is None
+            assert found["decode_throughput"]["reason"] == "task 'tagging' has no such phase"

@@ -40,6 +40,8 @@ GOOD = {
     + "models: [{model: net, label: a, preset: net2, params: {layers: 2}, vary: {layers: [1]}, train: {lr: 1}}]",
     "tasks": "name: s\ntasks: [{sorting: {dataset: [words, {digits: {length: 5}}], params: {max_length: 3}, "
     "models: [net], train: {steps: 1}}}]",
+    "long task": "name: s\ntasks: [{task: sorting, dataset: {dataset: digits, params: {length: 5}}, "
+    "params: {max_length: 3}, models: [net], train: {steps: 1}}]",
     "one dataset": "name: s\ntasks: [{sorting: {dataset: {digits: {length: 5}}}}]\nmodels: [net]",
     "rest": HEAD + "models: [net]\nschema: 1\ndescription: d\ntrain: {epochs: 0.5, betas: [0.9, 0.99], target: null}\n"
     "precision: bf16\ndevice: cuda:0\nvary: {train.lr: [1e-3], model.layers: [1], precision: [fp32], "
@@ -58,6 +60,8 @@ BAD = {
     "long parameter": HEAD + "models: [{model: net, params: {heads: 2}}]",
     "long preset": HEAD + "models: [{model: net, preset: big}]",
     "two in one": HEAD + "models: [{net: {}, wide: {}}]",
+    "long task's dataset": "name: s\ntasks: [{task: sorting, dataset: {dataset: shapes}}]\nmodels: [net]",
+    "long task's parameter": "name: s\ntasks: [{task: sorting, params: {max_lenth: 3}}]\nmodels: [net]",
     "dataset of another task": "name: s\ntasks: [{sorting: {dataset: shapes}}]\nmodels: [net]",
     "setting": HEAD + "models: [net]\ntrain: {epoch: 1}",
     "vary": HEAD + "models: [net]\nvary: {lr: [1]}",

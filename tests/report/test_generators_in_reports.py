@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from poison import PAYLOADS
-from synthetic import quality, suite
+from synthetic import quality, suite, with_artifact
 from synthetic_translation import SENTENCES, TRUTH, translations
 
 from dlbench.analyze.results import Results
-from dlbench.analyze.sentences import bleu
+from dlbench.analyze.sentences import bleu, share_interval
 from dlbench.catalog import Catalog
 from dlbench.report.build import build_report
 from dlbench.schema.attention import AttentionMaps
@@ -172,6 +172,19 @@ def test_exact_match_by_length_is_a_share(tmp_path: Path) -> None:
     assert rows[0]["low"] == 0
     assert 0.02 < rows[0]["high"] < 0.2  # of fifty, none is not nothing
     assert "transformer from 0.0 % to 100.0 %" in figure.alt
+
+
+def test_accuracy_by_length_is_that_of_the_tokens(tmp_path: Path) -> None:
+    length = np.repeat([2, 4], 120)
+    columns = {"source_length": length, "correct": np.where(np.arange(240) % 2, length, 0)}
+    (one,) = quality("gru", [0.5])
+    lines = [with_artifact(one, tmp_path, "predictions", "tags.npz", lambda path: np.savez(path, **columns))]
+    (figure,) = figures("by_length", lines)
+    rows = figure.spec["data"]["values"]
+    assert [(row["tokens"], row["mean"], row["n"]) for row in rows] == [("2", 0.5, 120), ("4", 0.5, 120)]
+    # Tokens of a sequence are right together, so that an interval is as wide as that of so many sequences.
+    for row in rows:
+        assert (row["low"], row["high"]) == pytest.approx(share_interval(0.5, 120), abs=0.001)
 
 
 @pytest.mark.parametrize("name", ["samples.json", "attention.json", "predictions.npz"])

@@ -129,7 +129,7 @@ def test_scores_are_counted_by_hand() -> None:
     assert {name: column.tolist() for name, column in kept.items()} == {
         "exact": [False, True, True],
         "correct": [2, 2, 1],
-        "length": [3, 2, 1],
+        "source_length": [3, 2, 1],
     }
 
 

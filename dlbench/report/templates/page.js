@@ -141,6 +141,7 @@
     box.prepend(place);
     try {
       const spec = specs[box.dataset.figure];
+      spec.config.legend.labelLimit = Math.min(spec.config.legend.labelLimit, box.clientWidth - 100);
       spec.config.legend.columns = Math.max(1, Math.floor((box.clientWidth - 60) / spec.usermeta.legend_entry_px));
       const { view } = await vegaEmbed(place, spec, {
         actions: false, renderer: "svg", tooltip: { theme: "custom" }, patch: clickable,
