@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dlbench.plan.smoke import BATCH, CANDIDATES, COST_BATCH, QUICK, STEPS, smoke
+from dlbench.plan.smoke import BATCH, CANDIDATES, COST_BATCH, QUICK, SIZES, STEPS, smoke
 from dlbench.schema.search import SearchBudget, SearchSettings, StrategyEntry
-from dlbench.schema.suite import CostSettings, ModelEntry, Suite, TaskEntry
+from dlbench.schema.suite import CostSettings, DatasetEntry, ModelEntry, Suite, TaskEntry
+from dlbench.worker.describe import describe
 
 ROOT = Path(__file__).parents[1]
 SUITES = sorted((ROOT / "suites").glob("*.yaml"))
@@ -32,6 +35,20 @@ def test_shipped_suite_runs(path: Path, tmp_path: Path, tmp_path_factory: pytest
     assert list(tmp_path.iterdir()) == []
 
 
+def ask(requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return describe(list(requests))
+
+
+def test_smoke_takes_little_data_where_its_size_can_be_chosen() -> None:
+    sizes = {"train_size": 9, "test_size": 5000}
+    datasets = (DatasetEntry(name="ag_news"), DatasetEntry(name="reverse", params={"max_length": 7, **sizes}))
+    (task,) = smoke(Suite(name="s", tasks=(TaskEntry(name="translation", dataset=datasets),)), ask).tasks
+    assert task.dataset == (
+        DatasetEntry(name="ag_news"),
+        DatasetEntry(name="reverse", params={"max_length": 7, **SIZES, "train_size": 9}),
+    )
+
+
 def test_smoke_takes_one_small_job_of_each_kind() -> None:
     suite = Suite(
         name="large",
@@ -51,7 +68,7 @@ def test_smoke_takes_one_small_job_of_each_kind() -> None:
             table="t",
         ),
     )
-    small = smoke(suite)
+    small = smoke(suite, ask)
     assert small.train == {"optimizer": "sgd", "steps": STEPS, "batch_size": BATCH}
     assert small.seeds == (3,)
     assert small.cost == CostSettings(batch_sizes=(COST_BATCH,), phases=("train", "infer"), **QUICK)
@@ -68,5 +85,5 @@ def test_smoke_takes_one_small_job_of_each_kind() -> None:
     assert task.models[0].train == {"lr": 1.0}
     assert "train.steps" not in small.vary
     assert "train.epochs" not in small.models[0].vary
-    assert smoke(suite.model_copy(update={"cost": None})).cost is None
-    assert smoke(suite.model_copy(update={"cost": CostSettings(batch_sizes=(1, 64))})).cost.batch_sizes == (1,)
+    assert smoke(suite.model_copy(update={"cost": None}), ask).cost is None
+    assert smoke(suite.model_copy(update={"cost": CostSettings(batch_sizes=(1, 64))}), ask).cost.batch_sizes == (1,)

@@ -295,7 +295,7 @@ def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
         describe = Describer(lambda requests: warm.describe(list(requests)), cache() / "describe")
         suite = load_suite(flags.suite, flags.overrides, describe, sweep=flags.sweep)
         if flags.smoke:
-            suite = smoke(suite)
+            suite = smoke(suite, describe)
         earlier, before, doubts = _kept(store, suite.name, choices=not flags.re_resolve)
         records: dict[str, Record] = {}
 

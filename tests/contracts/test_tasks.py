@@ -109,7 +109,11 @@ def test_what_is_kept_has_a_row_for_every_example(name: str) -> None:
     task = build(name)
     predictions = guessed(task)
     columns = task.keep(predictions, "test")
-    wanted = {"classes": {"target", "predicted"}, "tokens": {"exact", "loss"}, "tags": {"exact", "correct", "length"}}
+    wanted = {
+        "classes": {"target", "predicted"},
+        "tokens": {"exact", "loss"},
+        "tags": {"exact", "correct", "source_length"},
+    }
     assert wanted[task.signature.output.kind] <= set(columns)
     assert {len(column) for column in columns.values()} == {SIZES["test"]}
     metrics = task.score(predictions, "test")
