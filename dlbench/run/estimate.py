@@ -9,7 +9,7 @@ from dlbench.schema.job import Entry, Job
 from dlbench.schema.record import DONE, Record
 from dlbench.schema.train import FORWARD_AND_BACKWARD
 
-RATE = 2e10
+RATE = 3e10
 """Operations a second that one processor core achieves on small models, within a factor of three."""
 STEP_S = 2e-3
 """Seconds of an optimiser step that does not depend on the model's size."""

@@ -31,7 +31,7 @@ def chart(rows: Sequence[Mapping[str, Any]], layers: Sequence[Spec], *, legend: 
     """
     return {
         "$schema": SCHEMA,
-        "usermeta": {"legend_entry_px": 40 + 7 * min(max(len(str(row.get(legend, ""))) for row in rows), 44)},
+        "usermeta": {"legend_entry_px": 40 + 6 * min(max(len(str(row.get(legend, ""))) for row in rows), 44)},
         "data": {"values": [dict(row) for row in rows]},
         "params": [{"name": "pick", "value": []}],
         "layer": [_fading(layer) for layer in layers],
