@@ -31,16 +31,17 @@ def format_of(unit: str) -> str:
     return _UNIT_FORMATS.get(unit, "number")
 
 
-def digits_for(margin: float | None, *, scale: float = 1.0, least: int = 1, most: int = 2) -> int:
-    """Decimals that a value with this half width of its interval deserves: one significant digit of the half width.
+def digits_for(margin: float | None, *, scale: float = 1.0, most: int = 2) -> int:
+    """Decimals that a value with this half width of its interval deserves: one significant digit of the half width,
+    and at least one decimal.
 
     Args:
-        margin: half width; None or 0 gives `least`.
+        margin: half width; None or 0 gives one decimal.
         scale: what value and margin are multiplied with before they are shown (100 for per cent).
     """
     if margin is None or not math.isfinite(margin) or margin <= 0:
-        return least
-    return min(max(math.ceil(-math.log10(margin * scale)), least), most)
+        return 1
+    return min(max(math.ceil(-math.log10(margin * scale)), 1), most)
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -126,7 +127,7 @@ def with_margin(value: float | None, margin: float | None, format: str, digits: 
         places = digits_for(margin, scale=100) if digits is None else digits
         return f"{quantity(value, format, places)} ± {100 * margin:.{places}f}"
     if format == "number" and digits is None:
-        digits = digits_for(margin, least=0, most=4)
+        digits = digits_for(margin, most=4)
     if format == "number":
         return f"{quantity(value, format, digits)} ± {margin:,.{digits}f}"
     return f"{quantity(value, format)} ± {quantity(margin, format)}"

@@ -155,4 +155,7 @@ def here_text(standing: Standing) -> str:
 def _text(value: float, score: Score) -> str:
     """A figure in the digits that papers give."""
     format = format_of(score.unit)
-    return significant(value, 4) if format == "number" else quantity(value, format, 2 if format == "fraction" else None)
+    if format != "number":
+        return quantity(value, format, 2 if format == "fraction" else None)
+    text = significant(value, 4)
+    return text.rstrip("0").rstrip(".") if "." in text else text

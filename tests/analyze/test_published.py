@@ -202,10 +202,10 @@ def test_a_figure_is_told_in_the_unit_of_its_metric(tmp_path: Path) -> None:
     ]
     scores = read(file_of(tmp_path, *tables)).scores
     assert [score.unit for score in scores] == ["number", "nats", "ms", "fraction"]
-    assert [published_text(score) for score in scores] == ["114.5 to 120.0", "0.3100", "3.00 ms", "50.00 %"]
-    assert [band_text(score) for score in scores[:3]] == ["100.0 to 140.2", "0.3000 to 0.3250", "2.00 ms to 4.00 ms"]
+    assert [published_text(score) for score in scores] == ["114.5 to 120", "0.31", "3.00 ms", "50.00 %"]
+    assert [band_text(score) for score in scores[:3]] == ["100 to 140.2", "0.3 to 0.325", "2.00 ms to 4.00 ms"]
     ours = standing(scores[0], trained(scores[0], [118.0, 120.0, 122.0], name="perplexity", better="lower"))
-    assert (ours.word, here_text(ours)) == ("PASS", "120 ± 5, n = 3")
+    assert (ours.word, here_text(ours)) == ("PASS", "120.0 ± 5.0, n = 3")
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ def test_margins_share_the_digits_of_their_value() -> None:
     assert with_margin(0.98934, 0.0004, "fraction") == "98.93 % ± 0.04"
     assert with_margin(0.9, None, "fraction") == "90.0 %"
     assert with_margin(28.13, 0.31, "number") == "28.1 ± 0.3"
+    assert with_margin(11.04, 2.31, "number") == "11.0 ± 2.3"
 
 
 def test_differences_of_fractions_are_points() -> None:
