@@ -25,12 +25,11 @@ RATIOS = (
 
 
 def build(results: Results) -> Section | None:
-    """A table and figures for each arena; None for a suite in which everything was asked for in fp32."""
-    if all(result.entry.job.precision == "fp32" for result in results.compared):
-        return None
+    """A table and figures for each arena; of a suite with a single precision only what did not run as it was asked."""
+    varied = len({result.entry.job.precision for result in results.compared}) > 1
     blocks: list[Block] = []
     for arena in results.arenas:
-        table = _table(results, arena)
+        table = _table(results, arena) if varied else None
         figures = [f for phase in ("infer", "train") if (f := _figure(results, arena, phase)) is not None]
         found = [*([table] if table is not None else []), *_astray(arena), *figures]
         blocks += _cost.headed(results.arenas, arena, found)

@@ -113,9 +113,14 @@ def test_parts_of_no_value_leave_their_reason_alone() -> None:
     assert build("cost_anatomy", costs("a", {"train_forward_ms": [NO_COUNTER]})) is None
 
 
-def test_a_suite_in_fp32_alone_says_nothing_of_precision() -> None:
+def test_a_suite_in_one_precision_compares_none() -> None:
     assert build("precision", [*quality("a", [0.9]), *costs("a", anatomy("lstm", 8))]) is None
-    assert build("precision", quality("a", [0.9], precision="bf16")) is not None
+    found = build("precision", quality("a", [0.9], precision="bf16"))
+    assert found is not None
+    (astray,) = found.blocks
+    assert isinstance(astray, Text)
+    assert astray.text == "a asked for bf16, but nothing of it ran so: float32."
+    assert build("precision", [*quality("a", [0.9]), *quality("a", [0.9], precision="bf16")]) is not None
 
 
 def test_two_batch_sizes_are_no_curve() -> None:
