@@ -383,16 +383,16 @@ def test_times_of_another_machine_are_no_times_but_a_miss_is_a_miss() -> None:
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5])
 def test_equal_sides_that_miss_are_seldom_told_apart(share: float) -> None:
-    """Of 300 pairs of ten seeds, of which a share misses, at most 5 % are called worse or better, and slack."""
+    """Of 150 pairs of ten seeds, of which a share misses, at most 5 % are called worse or better, and slack."""
     rng = np.random.default_rng(5)
     told = 0
-    for _ in range(300):
+    for _ in range(150):
         a, b = (
             side(reached([float(t) if rng.random() >= share else None for t in rng.normal(1000, 20, size=10)]))
             for _ in range(2)
         )
         told += judged(a, b)["steps_to_target", None].judgement in ("regression", "improvement")
-    assert told <= stats.binom.ppf(0.999, 300, 0.05)
+    assert told <= stats.binom.ppf(0.999, 150, 0.05)
 
 
 # --- partners -------------------------------------------------------------------------------------------------------
@@ -599,17 +599,17 @@ METRICS = ("train_throughput", "infer_throughput", "infer_latency_p50_ms", "trai
 
 @pytest.mark.parametrize("rounds", [3, 5])
 def test_equal_runs_are_seldom_told_apart(rounds: int) -> None:
-    """Three contenders, four costs, no help from a noise floor: at most 5 % of 400 gates fail, and slack."""
+    """Three contenders, four costs, no help from a noise floor: at most 5 % of 200 gates fail, and slack."""
     rng = np.random.default_rng(rounds)
     nothing = Settings(thresholds=dict.fromkeys(METRICS, 0.0))
     template = _run(rng, rounds)
     failed = 0
-    for _ in range(400):
+    for _ in range(200):
         a, b = (_fresh(template, rng) for _ in range(2))
         rows = versus(joined([across(a, b), Partners((), ())]).matches, nothing)
         assert len(rows) == 15
         failed += any(row.judgement == "regression" for row in rows)
-    assert failed <= stats.binom.ppf(0.999, 400, 0.05)
+    assert failed <= stats.binom.ppf(0.999, 200, 0.05)
 
 
 def test_a_real_slowdown_is_found() -> None:
