@@ -1,13 +1,12 @@
 """Every suite that is shipped runs: a smoke run of each, without network, exits with 0 and leaves nothing behind."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import run
 
 from dlbench.plan.smoke import BATCH, CANDIDATES, COST_BATCH, QUICK, SIZES, STEPS, smoke
 from dlbench.schema.search import SearchBudget, SearchSettings, StrategyEntry
@@ -21,17 +20,10 @@ SUITES = sorted((ROOT / "suites").glob("*.yaml"))
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
 def test_shipped_suite_runs(path: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     temporary = tmp_path_factory.mktemp("tmp")
-    run = subprocess.run(
-        [sys.executable, "-m", "dlbench", "run", path, "--smoke", "--offline"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert f"{path.stem}: " in run.stderr
-    assert "failed" not in run.stderr
+    done = run(["run", str(path), "--smoke", "--offline"], tmp_path, {**os.environ, "TMPDIR": str(temporary)})
+    assert done.code == 0, done.out + done.err
+    assert f"{path.stem}: " in done.err
+    assert "failed" not in done.err
     assert list(tmp_path.iterdir()) == []
 
 

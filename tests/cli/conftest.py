@@ -21,7 +21,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         description="Is wider better?",
         models=["two_layer", {"model": "two_layer", "label": "wide", "params": {"hidden": 32}}],
         seeds=2,
-        cost={"batch_sizes": [8], "phases": ["infer"], "rounds": 1},
+        cost={"batch_sizes": [8], "phases": ["infer"], "rounds": 1, "limit_s": 0.1},
     )
     return Finished(terminal, terminal("run", suite))
 

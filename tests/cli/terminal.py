@@ -2,12 +2,13 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from commands import Done, hear_signals, run
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = {
@@ -15,26 +16,6 @@ PLUGINS = {
     for shelf in sorted((ROOT / "tests" / "plugins").iterdir())
     if shelf.is_dir() and not shelf.name.startswith("_")
 }
-PATIENCE_S = 120
-"""Far beyond what any command here takes, also on a busy machine."""
-
-
-class Done(NamedTuple):
-    """What a command left on the terminal."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def hear_signals() -> None:
-    """In a child: signals that whoever started these tests ignores (`nohup`, a job in the background) act again."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 class Terminal:
@@ -45,10 +26,9 @@ class Terminal:
 
     def __call__(self, *arguments: str | Path, code: int = 0, **environment: str) -> Done:
         """Run `dlbench` to its end; it must exit with `code`."""
-        process = self.start(*arguments, **environment)
-        out, err = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == code, f"dlbench {arguments} exited with {process.returncode}\n{out}\n{err}"
-        return Done(code, out, err)
+        done = run([str(one) for one in arguments], self.folder, {**self.environment, **environment})
+        assert done.code == code, f"dlbench {arguments} exited with {done.code}\n{done.out}\n{done.err}"
+        return done
 
     def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
         """Start `dlbench` as a terminal would: leader of a process group that Ctrl-C reaches."""

@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 from subprocess import Popen
 
-from terminal import PATIENCE_S, QUIET, Terminal
+from commands import PATIENCE_S
+from terminal import QUIET, Terminal
 
 STEPS = 2500
 """Of each job: about a second of work, so that signals meet a job in the middle."""

@@ -9,7 +9,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from terminal import PATIENCE_S, QUIET, Terminal, exploding
+from commands import PATIENCE_S
+from terminal import QUIET, Terminal, exploding
 
 SPACE = {"train.lr": {"low": 1e-3, "high": 1.0, "log": True}, "model.hidden": [4, 8, 16]}
 SEARCH: dict[str, Any] = {"space": SPACE, "budget": {"trials": 8}, "pruner": {"median": {"startup": 2, "warmup": 0}}}

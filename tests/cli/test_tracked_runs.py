@@ -12,7 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from terminal import PATIENCE_S, Finished, Terminal
+from commands import PATIENCE_S, Done
+from terminal import Finished, Terminal
 
 BLOCKER = '''\
 """Run at the start of every interpreter: in this one, mlflow is not installed."""
@@ -30,13 +31,23 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutMlflow
 '''
 
 
+class NewPython(Terminal):
+    """Every command obeys what Python reads when it starts."""
+
+    def __call__(self, *arguments: str | Path, code: int = 0, **environment: str) -> Done:
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == code, f"{out}\n{err}"
+        return Done(code, out, err)
+
+
 @pytest.fixture
 def without_mlflow(terminal: Terminal, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     """A user who has not installed mlflow."""
     folder = tmp_path_factory.mktemp("without_mlflow")
     (folder / "sitecustomize.py").write_text(BLOCKER)
-    terminal.environment["PYTHONPATH"] = f"{folder}:{terminal.environment['PYTHONPATH']}"
-    return terminal
+    search = f"{folder}:{terminal.environment['PYTHONPATH']}"
+    return NewPython(terminal.folder, {**terminal.environment, "PYTHONPATH": search})
 
 
 def test_runs_do_not_need_mlflow(without_mlflow: Terminal) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import commands
 import pytest
 
 from dlbench.jobdir import JobDir
@@ -10,6 +11,12 @@ from dlbench.schema.record import Record
 from dlbench.schema.train import TrainSettings
 
 Do = Callable[..., tuple[Record, JobDir]]
+
+
+@pytest.fixture(autouse=True)
+def _childless() -> None:
+    """What is measured here is this process with its children."""
+    commands.stop()
 
 
 @pytest.fixture
