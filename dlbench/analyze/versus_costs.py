@@ -16,14 +16,12 @@ from dlbench.analyze.results import LEAST_MEMORY
 from dlbench.analyze.summary import ALPHA
 from dlbench.analyze.versus_rows import Judgement, Row, Settings, without
 from dlbench.schema.metric import Metric
-from dlbench.schema.record import Record
+from dlbench.schema.record import WHILE_MEASURED, Record
 
 LEAST_ROUNDS = 3
 """Rounds on either side below which no cost is judged."""
 COST_ENDS = ("_throughput", "_latency_p50_ms", "_peak_memory_bytes", "energy_per_sample_j")
 """Ends of the names of the costs that are compared unless others are asked for."""
-_DISTURBED = " while this was measured: "
-"""In a record's flag, between the disturbance and the regions in which it was seen."""
 
 
 def cost_rows(match: Match, settings: Settings, foreign: Sequence[str]) -> list[Row]:
@@ -89,7 +87,7 @@ def _rounds(contender: Contender, metric: str, size: int) -> dict[int, tuple[flo
 def disturbed(record: Record, metric: str) -> bool:
     """Whether something else used the machine while a time was taken; memory does not mind."""
     region = " ".join(metric.split("_")[:2])
-    return any(region in flag.partition(_DISTURBED)[2].split(", ") for flag in record.flags)
+    return any(region in flag.partition(WHILE_MEASURED)[2].split(", ") for flag in record.flags)
 
 
 def _cost_row(

@@ -17,6 +17,9 @@ DONE: frozenset[Status] = frozenset({"ok"})
 AGAIN: frozenset[Status] = frozenset({"interrupted", "lost", "skipped"})
 """The next run makes these again by itself; the others wait for `--retry-failed`."""
 
+WHILE_MEASURED = " while this was measured: "
+"""In a flag of a cost job: between the disturbance and the regions (`train throughput, infer latency`)."""
+
 
 class RecordDataset(Value):
     """The dataset as it was used."""

@@ -9,7 +9,7 @@ from dlbench.analyze.left_out import meaning
 from dlbench.analyze.quantities import listed, quantity
 from dlbench.analyze.results import Results
 from dlbench.schema.blocks import Block, Cell, Column, Section, Table, Text, Tone
-from dlbench.schema.record import Result
+from dlbench.schema.record import WHILE_MEASURED, Result
 from dlbench.sections import _cost
 
 POSITION = 20
@@ -204,27 +204,34 @@ def _search_table(searched: Sequence[tuple[str, str, str, str, int]]) -> Table:
 
 
 def _flag_table(results: Results, flagged: Sequence[tuple[Result, str]]) -> Table:
+    """A line for each disturbance of each kind of job: a busy machine disturbs many regions of many jobs."""
     where = _where(results)
-    counts = Counter(
-        (
-            *_place(where, result),
-            result.entry.job.kind,
-            flag,
-        )
-        for result, flag in flagged
-    )
+    groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}  # → (contender, regions) of each job
+    for result, flag in flagged:
+        arena, contender = _place(where, result)
+        what, _, regions = flag.partition(WHILE_MEASURED)
+        groups.setdefault((arena, result.entry.job.kind, what), []).append((contender, regions))
     rows = tuple(
-        (arena, Cell(value=contender, series=contender), kind, flag, count)
-        for (arena, contender, kind, flag), count in counts.items()
+        (
+            arena,
+            kind,
+            what,
+            _counted([region for _, regions in seen for region in regions.split(", ") if region]),
+            _counted([contender for contender, _ in seen]),
+        )
+        for (arena, kind, what), seen in groups.items()
     )
+    names = ("Data", "Kind", "What happened", "While this was measured", "To whom")
     return Table(
-        columns=(
-            Column(name="Data"),
-            Column(name="Contender"),
-            Column(name="Kind"),
-            Column(name="What happened"),
-            Column(name="Jobs", format="count"),
-        ),
+        columns=tuple(Column(name=name) for name in names),
         rows=rows,
-        caption="What disturbed finished jobs. They count, but look twice.",
+        caption="What disturbed finished jobs, and how many of them. They count, but look twice.",
     )
+
+
+def _counted(names: Sequence[str]) -> str:
+    """`train throughput 5, infer latency 2`, the most frequent first; a name alone where there is but one."""
+    counts = Counter(names)
+    if sum(counts.values()) == 1:
+        return names[0]
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())

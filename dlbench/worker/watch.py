@@ -17,6 +17,7 @@ import psutil
 import torch
 
 from dlbench.meters import _nvml
+from dlbench.schema.record import WHILE_MEASURED
 from dlbench.worker.pace import Pace
 
 FOREIGN_LOAD = 0.25
@@ -203,4 +204,4 @@ def flags(observed: Sequence[tuple[str, Observation]]) -> list[str]:
     for name, seen in observed:
         for what in seen.disturbances:
             places.setdefault(what, []).append(name)
-    return [f"{what} while this was measured: {', '.join(dict.fromkeys(names))}" for what, names in places.items()]
+    return [f"{what}{WHILE_MEASURED}{', '.join(dict.fromkeys(names))}" for what, names in places.items()]

@@ -135,3 +135,18 @@ def test_the_table_of_jobs_tells_anchors_from_rounds() -> None:
     assert table["train_largest_batch"].count() == 3
     assert table["round"].count() == table["anchor"].count() - 2
     assert set(table["ran"].dropna()) == {"float32", "bfloat16; float32"}
+
+
+def test_a_busy_machine_is_a_line_however_many_jobs_it_disturbed() -> None:
+    speeds = {"infer_throughput": [100.0, 101.0]}
+    busy = ("other processes kept cores busy while this was measured: train throughput, infer latency",)
+    taken = ("the host took processor time away while this was measured: infer latency",)
+    lines = [*costs("a", speeds, flags=(*busy, *taken)), *costs("b", speeds, flags=busy), *quality("b", [0.9])]
+    section = build("failures", [*lines, *costs("c", {"infer_throughput": [99.0]}, flags=["emulated: int8"])])
+    assert section is not None
+    (table,) = section.blocks
+    assert isinstance(table, Table)
+    assert [row[1:] for row in table.rows] == [
+        ("cost", "other processes kept cores busy", "train throughput 4, infer latency 4", "a 2, b 2"),
+        ("cost", "the host took processor time away", "infer latency 2", "a 2"),
+    ]
