@@ -7,6 +7,7 @@ starts as always. `Terminal.start` and the tests of imports start Python anew.
 
 import atexit
 import io
+import json
 import multiprocessing
 import os
 import signal
@@ -44,15 +45,7 @@ class Done(NamedTuple):
 
     @property
     def json(self) -> Any:
-        import json
-
         return json.loads(self.out)
-
-
-def hear_signals() -> None:
-    """In a child: signals that whoever started these tests ignores (`nohup`, a job in the background) act again."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Done:
@@ -72,7 +65,8 @@ def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) 
             assert process.pid is not None
             os.killpg(process.pid, signal.SIGKILL)
             process.join()
-        return Done(process.exitcode or 0, out.read_text(), err.read_text())
+        assert process.exitcode is not None
+        return Done(process.exitcode, out.read_text(), err.read_text())
 
 
 def stop() -> None:

@@ -2,13 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from commands import Done, hear_signals, run
+from commands import Done, run
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = {
@@ -16,6 +17,12 @@ PLUGINS = {
     for shelf in sorted((ROOT / "tests" / "plugins").iterdir())
     if shelf.is_dir() and not shelf.name.startswith("_")
 }
+
+
+def hear_signals() -> None:
+    """In a child: signals that whoever started these tests ignores (`nohup`, a job in the background) act again."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Terminal:
