@@ -4,6 +4,7 @@ import gc
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlbench.catalog import did_you_mean
@@ -15,6 +16,7 @@ from dlbench.plan import identity
 from dlbench.plan.apart import Apart
 from dlbench.plan.candidates import Candidates
 from dlbench.plan.contenders import Contender, Resolver
+from dlbench.plan.describe import digest_of_plugin
 from dlbench.plan.finals import finals
 from dlbench.plan.grid import Know
 from dlbench.plan.merge import contenders
@@ -35,8 +37,11 @@ from dlbench.worker.table import row
 if TYPE_CHECKING:
     from dlbench.schema.suite import TaskEntry
 
-IRRELEVANT = {"search", "seeds", "description", "report", "budget_s", "timeout_s", "cost"}
-"""Keys of a suite that cannot change the course of a study; what of `search` can is in the study's head."""
+IRRELEVANT = {"search", "seeds", "description", "report", "budget_s", "timeout_s", "cost", "plugins"}
+"""Keys of a suite that cannot change the course of a study, or not as they are written.
+
+What of `search` can is in the study's head; plugins do by what is in them, not by where they lie.
+"""
 
 
 class Searching:
@@ -99,6 +104,10 @@ class Searching:
             "seeds": self.settings.seeds,
         }
         base = self.resolver.suite.model_dump(mode="json", exclude=IRRELEVANT)
+        base["plugins"] = {
+            shelf: sorted(digest_of_plugin(Path(path)) for path in paths)
+            for shelf, paths in self.resolver.suite.plugins.items()
+        }
         about: dict[str, Json] = {"base": base, "number": number, "digest": default.common["dataset"]}
         return [
             (candidates, self._head(strategy, seed, common, about))
