@@ -1,8 +1,10 @@
 """Whole `dlbench` commands, each in a process of its own.
 
-The process is forked from one that has imported what commands import, pandas and scipy among it: starting Python and
-importing them again takes a second, and there are hundreds of commands here. Whatever such a command starts itself it
-starts as always. `Terminal.start` and the tests of imports start Python anew.
+The process is forked from one that has imported what commands and workers import, pandas, scipy and torch among it:
+starting Python and importing them again takes four seconds, and there are hundreds of commands here. So the warm
+process of such a command is forked from the command, and is then told and does what it always is and does. Whatever
+else a command starts it starts as always. `Terminal.start`, the tests of imports and those of the warm process start
+Python anew.
 """
 
 import atexit
@@ -11,15 +13,20 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
+
+from dlbench.executors._warm import BOOT
+from dlbench.worker.warm import WAITING
 
 PATIENCE_S = 240
 """Far beyond what any command here takes, also on a busy machine."""
@@ -28,9 +35,15 @@ IMPORTED = (
     "dlbench.cli.planning",
     "dlbench.cli.searching",
     "dlbench.report.build",
+    "dlbench.worker.check",
+    "dlbench.worker.describe",
+    "dlbench.worker.work",
     "scipy.stats",
+    "torch._dynamo",
 )
-"""What most commands import, and what that imports."""
+"""What most commands and workers import, and what that imports."""
+
+os.environ.update(WAITING)  # before torch is loaded there
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(list(IMPORTED))
@@ -69,6 +82,38 @@ def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) 
         return Done(process.exitcode, out.read_text(), err.read_text())
 
 
+class Popen(subprocess.Popen[Any]):
+    """What it always is, except that a warm process is forked from this one instead of started anew."""
+
+    def __init__(self, args: Any, **options: Any) -> None:
+        if args[1:3] == ["-c", BOOT]:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            options["preexec_fn"] = partial(_boot, args[1:], options["pass_fds"])
+        super().__init__(args, **options)
+
+
+def _boot(arguments: list[str], kept: Sequence[int]) -> NoReturn:
+    """In the fork, which has its streams and its session: become what a new Python would be."""
+    try:
+        for fd in map(int, os.listdir("/proc/self/fd")):
+            if fd > 2 and fd not in kept:
+                with suppress(OSError):
+                    os.close(fd)
+        signal.set_wakeup_fd(-1)
+        for number in signal.Signals:
+            if callable(signal.getsignal(number)):
+                signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.argv = ["-c", *arguments[2:]]
+        exec(BOOT, {"__name__": "__main__"})
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
+
+
 def stop() -> None:
     """End the process that commands are forked from: a test that weighs this process and its children wants none."""
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
@@ -86,6 +131,7 @@ def _work(arguments: list[str], folder: Path, environment: dict[str, str], out: 
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     tempfile.tempdir = None  # it depends on the environment
     sys.argv = ["dlbench", *arguments]
+    subprocess.Popen = Popen  # type: ignore[misc]
     for number, stream in ((0, os.open(os.devnull, os.O_RDONLY)), (1, _writable(out)), (2, _writable(err))):
         os.dup2(stream, number)
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")
