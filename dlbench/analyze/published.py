@@ -182,7 +182,7 @@ def read(path: Path) -> Published:
     try:
         file = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path}: the published figures cannot be read: {error.strerror}") from error
     except ValueError as error:  # of TOML, of UTF-8
         raise UsageError(f"{path}: not TOML: {error}") from error
     problems = [f"there is no table [[{name}]].{did_you_mean(name, TABLES)}" for name in file if name not in TABLES]

@@ -1,5 +1,6 @@
 """`dlbench ui` and `dlbench sync`: the results in MLflow."""
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +59,8 @@ def sync(
     folder = Folder.open(store, create=False)
     names = [suite_name(folder, name) for name in suite or []] or None
     uri = tracking_uri(Path.cwd())
-    report = bring(folder.root, uri, suites=names, lock_dir=lock_dir())
+    told = cache(lambda: say("waiting until no measurement runs here"))
+    report = bring(folder.root, uri, suites=names, lock_dir=lock_dir(), on_wait=told)
     if json:
         as_json(report.model_dump(mode="json"))
     elif report.error is None:

@@ -81,7 +81,7 @@ def _name_in_file(path: Path) -> str:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+        raise UsageError(f"{path}: the suite cannot be read: {error.strerror}") from error
     for line in lines:
         if line.startswith("name:"):
             return line.removeprefix("name:").partition("#")[0].strip().strip("'\"")

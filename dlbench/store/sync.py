@@ -8,7 +8,7 @@ import importlib
 import os
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +64,7 @@ def sync(
     *,
     suites: Iterable[str] | None = None,
     lock_dir: Path | None = None,
+    on_wait: Callable[[], object] | None = None,
 ) -> SyncReport:
     """Write every run of a store into MLflow that is not there.
 
@@ -71,12 +72,13 @@ def sync(
         tracking_uri: absolute (`address.tracking_uri`).
         suites: names; default: all of the store.
         lock_dir: folder of the machine's lock; None: measurements are not waited for.
+        on_wait: called before waiting for a measurement to end, each time.
 
     Raises:
         StoreError: there is no store, or it cannot be read.
         UsageError: a suite was never run into it.
     """
-    session = Session(Store.open(store_root, create=False), tracking_uri, lock_dir)
+    session = Session(Store.open(store_root, create=False), tracking_uri, lock_dir, on_wait)
     return session.sync(session.store.suites() if suites is None else list(suites))
 
 
@@ -91,12 +93,15 @@ class Session:
         store: only read; the ledger is kept beside it.
         uri: absolute tracking URI.
         lock_dir: folder of the machine's lock, held shared for whatever takes processor time.
+        on_wait: called before waiting for a measurement to end, each time.
 
     Attributes:
         patient: whether to wait for measurements to end; else whatever would wait raises `Busy`.
     """
 
-    def __init__(self, store: Store, uri: str, lock_dir: Path | None) -> None:
+    def __init__(
+        self, store: Store, uri: str, lock_dir: Path | None, on_wait: Callable[[], object] | None = None
+    ) -> None:
         self.store = store
         self.uri = uri
         self.ledger = Ledger(store.root, uri)
@@ -104,7 +109,7 @@ class Session:
         self.updated: set[tuple[str, str]] = set()
         self.problem: str | None = None
         self.patient = True
-        self._lock_dir = lock_dir
+        self._lock_dir, self._on_wait = lock_dir, on_wait
         self._tracker: Tracker | None = None
         self._silence: str | None = None
         self._asked_s = 0.0
@@ -177,7 +182,7 @@ class Session:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        with machine_lock(self._lock_dir, exclusive=False, on_wait=None if self.patient else give_up):
+        with machine_lock(self._lock_dir, exclusive=False, on_wait=self._on_wait if self.patient else give_up):
             yield
 
 

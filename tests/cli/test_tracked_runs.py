@@ -15,6 +15,8 @@ import pytest
 from commands import PATIENCE_S, Done
 from terminal import Finished, Terminal
 
+from dlbench.worker.lock import machine_lock
+
 BLOCKER = '''\
 """Run at the start of every interpreter: in this one, mlflow is not installed."""
 import sys
@@ -121,6 +123,18 @@ def test_sync_of_a_server_that_is_not_there_says_so(finished: Finished) -> None:
     said = finished.terminal("sync", MLFLOW_TRACKING_URI=nobody, code=3)
     assert nobody in said.err
     assert "Traceback" not in said.err
+
+
+def test_sync_says_that_it_waits_for_a_measurement(again: Terminal) -> None:
+    folder = Path(again.environment["TMPDIR"], f"dlbench-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with machine_lock(folder, exclusive=True):
+        waiting = again.start("sync")
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == "waiting until no measurement runs here\n"
+    _, err = waiting.communicate(timeout=PATIENCE_S)
+    assert waiting.returncode == 0
+    assert "waiting" not in err
 
 
 def test_results_that_were_there_before_are_brought_in_by_name(again: Terminal) -> None:

@@ -80,7 +80,10 @@ def test_a_wrong_number_of_parameters_fails(terminal: Terminal) -> None:
 
 def test_what_cannot_be_meant_is_refused(terminal: Terminal) -> None:
     assert "--quick trains nothing" in terminal("verify", "--quick", "seeds=3", code=2).err
-    assert "none.toml: No such file" in terminal("verify", "--figures", "none.toml", code=2).err
+    assert (
+        "none.toml: the published figures cannot be read: No such file"
+        in terminal("verify", "--figures", "none.toml", code=2).err
+    )
     said = terminal("verify", "--quick", "--figures", figures(terminal, (0.0, 1.0)), code=2)
     assert "--quick looks at numbers of parameters alone, and figures.toml has none" in said.err
     said = terminal("verify", "--figures", figures(terminal, (91.2, 92.6), (0.2, 0.1)), code=2)

@@ -18,7 +18,7 @@ from dlbench.schema.record import Record
 from dlbench.schema.train import TrainSettings
 from dlbench.worker.arrange import arrange
 from dlbench.worker.outputs import outputs_of
-from dlbench.worker.precision import Precision
+from dlbench.worker.precision import Precision, unsupported
 from dlbench.worker.step import TrainStep
 from dlbench.worker.train import Training
 from dlbench.worker.turns import part_size, turns_of
@@ -272,8 +272,8 @@ def test_darts_on_digits_leaves_a_genotype_and_the_scores_of_all_cells(do_digits
     ],
 )
 def test_darts_goes_with_the_other_settings(do_digits: Do, train: dict[str, Any], precision: str) -> None:
-    if precision == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        pytest.skip("this CPU has no bf16 instructions")
+    if why := unsupported(precision, CPU):
+        pytest.skip(why)
     record, _ = do_digits(train=train, precision=precision, supernet="first")
     assert record.status == "ok", record.reason
     assert len(record.outputs["shared"]) == 125

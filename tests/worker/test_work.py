@@ -11,6 +11,7 @@ import torch
 
 from dlbench.jobdir import JobDir
 from dlbench.schema.job import CostPoint
+from dlbench.worker.precision import unsupported
 
 Do = Callable[..., Any]
 
@@ -64,8 +65,8 @@ def test_accumulated_batches_are_one_large_batch(do: Do) -> None:
 
 
 def test_bf16_runs_in_bf16_and_says_so(do: Do) -> None:
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        pytest.skip("this CPU has no bf16 instructions")
+    if why := unsupported("bf16", torch.device("cpu")):
+        pytest.skip(why)
     record, _ = do(precision="bf16")
     assert record.precision.ran == ("bfloat16",)
     assert (record.metrics[0].value or 0) > 0.8
