@@ -93,6 +93,13 @@ class Results:
         """Names of all contenders, in the suite's order: the domain of every colour scale."""
         return tuple(dict.fromkeys(contender.name for arena in self.arenas for contender in arena.contenders))
 
+    @cached_property
+    def precision(self) -> str:
+        """The suite's own precision, with which others are compared; of `auto`, what its first contender got."""
+        if self.suite.precision != "auto":
+            return self.suite.precision
+        return next((result.entry.job.precision for result in self.compared), "auto")
+
     def reference(self, arena: Arena, contender: Contender) -> Contender | None:
         """Whom a contender is compared with; None for the baseline itself, or where its arena lacks one.
 
@@ -107,7 +114,7 @@ class Results:
         return None if found is contender else found
 
     def _own_settings(self, arena: Arena) -> tuple[str, str]:
-        own = [contender for contender in arena.contenders if contender.precision == self.suite.precision]
+        own = [contender for contender in arena.contenders if contender.precision == self.precision]
         first = (own or arena.contenders)[0]
         return first.precision, first.device
 

@@ -158,13 +158,13 @@ class Resolver:
     def _matches(self, pattern: Mapping[str, Json], point: Point) -> bool:
         """Whether everything that an exclusion names is so at a point."""
         model, combination = point.model, point.combination
-        device = str(combination.get("device", self.suite.device))
+        device, precision, _ = self._where(combination)
         facts: dict[str, Sequence[Json]] = {
             "model": (model.name, model.label, _label(model, combination)),
             "task": (point.task.name,),
             "dataset": (point.dataset.name,),
-            "precision": (combination.get("precision", self.suite.precision),),
-            "device": (device, self._device(device, "fp32")[0], device.partition(":")[0]),
+            "precision": (precision,),
+            "device": (device, combination.get("device", self.suite.device), device.partition(":")[0]),
         }
         given = {
             "train": TRAIN_DEFAULTS | self._train(point),
@@ -230,8 +230,7 @@ class Resolver:
     ) -> Contender:
         task, dataset, model, combination = point.task, point.dataset, point.model, point.combination
         copy = self.copy_of(dataset.name, dataset_params)
-        precision = str(combination.get("precision", self.suite.precision))
-        device, skipped = self._device(str(combination.get("device", self.suite.device)), precision)
+        device, precision, skipped = self._where(combination)
         return Contender(
             label=_label(model, combination),
             varied=combination,
@@ -261,18 +260,20 @@ class Resolver:
         outside = self._outside(shelf, name)
         return part if outside is None else part | {"plugin": outside}
 
-    def _device(self, asked: str, precision: str) -> tuple[str, str | None]:
-        """The device's name, and why nothing can run there at that precision, if so."""
+    def _where(self, combination: Mapping[str, Json]) -> tuple[str, str, str | None]:
+        """The device's name, the precision, and why nothing can run there at that precision, if so."""
+        asked = str(combination.get("device", self.suite.device))
+        precision = str(combination.get("precision", self.suite.precision))
         devices = self.here["devices"]
         device = ("cuda" if "cuda:0" in devices else "cpu") if asked == "auto" else asked
         support = devices.get("cuda:0" if device == "cuda" else device)
         if support is None:
             gpus = sum(name.startswith("cuda") for name in devices)
-            return (
-                device,
-                f"device {device}: this machine has {f'only {gpus} CUDA devices' if gpus else 'no CUDA device'}",
-            )
-        return device, support.get(precision)
+            here = f"only {gpus} CUDA devices" if gpus else "no CUDA device"
+            return device, "fp32" if precision == "auto" else precision, f"device {device}: this machine has {here}"
+        if precision == "auto":
+            precision = "fp32" if support.get("bf16") else "bf16"
+        return device, precision, support.get(precision)
 
     def _outside(self, shelf: Shelf, name: str) -> str | None:
         """Digest of a file that dlbench does not ship, whose author may forget to raise its revision."""

@@ -107,12 +107,12 @@ def _options(read: ReadSuite, shelves: Shelves, task: ReadTask, model: ReadModel
     """Key of an exclusion → the values that jobs of a pair have, varied or not."""
     datasets = shelves.datasets(task)
     train = over(over(read.fields.get("train", {}), task.entry.train), model.entry.train)
-    device = str(read.fields.get("device", "auto"))
+    device, precision = str(read.fields.get("device", "auto")), read.fields.get("precision", "fp32")
     options: dict[str, list[Json]] = {
         "model": [model.entry.label, model.entry.name],
         "task": [task.entry.name],
         "dataset": [dataset.name for dataset in datasets],
-        "precision": [read.fields.get("precision", "fp32")],
+        "precision": ["bf16", "fp32"] if precision == "auto" else [precision],
         "device": ["cpu", "cuda"] if device == "auto" else [device, device.partition(":")[0]],
         **{f"train.{key}": [train.get(key, field.default)] for key, field in TrainSettings.model_fields.items()},
     }

@@ -10,7 +10,7 @@ from dlbench.plan.merge import BUDGETS
 from dlbench.plan.nodes import Node, Problems, Spot
 from dlbench.plan.words import check, expected, show, tell, unknown_key, validate
 from dlbench.schema.base import Json
-from dlbench.schema.suite import CostSettings, Device, Name, Precision, ReportSettings
+from dlbench.schema.suite import AskedPrecision, CostSettings, Device, Name, Precision, ReportSettings
 from dlbench.schema.train import TrainSettings
 
 MAX_SEEDS = 100_000
@@ -112,7 +112,9 @@ def refuse_vary(spot: Spot, key: str, problems: Problems) -> None:
 
 def check_varied(key: str, item: Spot, problems: Problems) -> None:
     """Note a value that a setting, precision or device cannot have."""
-    if key in ("precision", "device"):
+    if key == "precision":
+        check(Precision, item, problems)
+    elif key == "device":
         READERS[key][1](item, problems)
     elif key.startswith("train."):
         _, errors = validate(TrainSettings, {key.removeprefix("train."): item.node.plain()})
@@ -245,7 +247,7 @@ READERS: Mapping[str, tuple[str, Reader]] = {
     "name": ("name", _in_words(Name, "lower-case letters, digits, `_` and `-`, at most 80")),
     "description": ("description", _of(str)),
     "train": ("train", read_train),
-    "precision": ("precision", _of(Precision)),
+    "precision": ("precision", _of(AskedPrecision)),
     "device": ("device", _in_words(Device, "auto, cpu, cuda or cuda:N")),
     "vary": ("vary", read_vary),
     "exclude": ("exclude", _exclude),

@@ -14,7 +14,7 @@ from dlbench.catalog import SHELVES, SINGULAR, Catalog, Shelf
 from dlbench.plan.ask import Ask
 from dlbench.plan.searchschema import search_schema
 from dlbench.schema.base import Json
-from dlbench.schema.suite import CostSettings, Device, Name, Precision, ReportSettings
+from dlbench.schema.suite import AskedPrecision, CostSettings, Device, Name, Precision, ReportSettings
 from dlbench.schema.train import TrainSettings
 
 Schema = dict[str, Json]
@@ -28,7 +28,8 @@ _DURATION: Schema = {
 _PRECISION = (
     "Number format of the computation. tf32: tensor cores; bf16, fp16: autocast over fp32 weights; bf16_pure: weights, "
     "gradients and the optimiser's state too; fp8: linear layers, by torchao, the rest as bf16; fp8_emulated: the same "
-    "rounding without the hardware; int8: trained in fp32, quantised for inference."
+    "rounding without the hardware; int8: trained in fp32, quantised for inference; auto: bf16 where the device has "
+    "it, else fp32."
 )
 
 
@@ -64,7 +65,7 @@ class _Maker:
             "tasks": _list_of(task, "What the models are trained to do, and on which data."),
             "models": models,
             "train": {"$ref": "#/$defs/train"},
-            "precision": {**_of(Precision), "description": _PRECISION, "default": "fp32"},
+            "precision": {**_of(AskedPrecision), "description": _PRECISION, "default": "fp32"},
             "device": {**_of(Device), "description": "auto, cpu, cuda or cuda:N.", "default": "auto"},
             "vary": vary,
             "exclude": {

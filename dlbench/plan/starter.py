@@ -36,7 +36,7 @@ train: ## how each is trained; a task or a model may have its own
   # patience: 3 ## stop early: validations without a better score
   # target: 0.9 ## take the time until the validation score is reached
 
-precision: fp32 ## or tf32, bf16, bf16_pure, fp16, fp8, int8 where the device can
+precision: fp32 ## or tf32, bf16, bf16_pure, fp16, fp8, int8 where the device can; auto: bf16 if it can
 device: auto ## a GPU if there is one; or cpu, cuda, cuda:1
 
 # vary: ## every combination of these becomes a contender

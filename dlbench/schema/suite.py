@@ -10,6 +10,8 @@ from dlbench.schema.search import SearchSettings
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=80)]
 Phase = Literal["train", "infer", "decode", "sample"]
 Precision = Literal["fp32", "tf32", "bf16", "fp16", "bf16_pure", "fp8", "fp8_emulated", "int8"]
+AskedPrecision = Literal[Precision, "auto"]
+"""`auto`: bf16 where the device has instructions for it, else fp32."""
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 
 
@@ -69,7 +71,7 @@ class Suite(Value):
     tasks: tuple[TaskEntry, ...] = Field(min_length=1)
     models: tuple[ModelEntry, ...] = ()
     train: dict[str, Json] = {}
-    precision: Precision = "fp32"
+    precision: AskedPrecision = "fp32"
     device: Device = "auto"
     vary: dict[str, tuple[Json, ...]] = {}
     exclude: tuple[dict[str, Json], ...] = ()

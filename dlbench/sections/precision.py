@@ -92,7 +92,7 @@ def _table(results: Results, arena: Arena) -> Table | None:
     return Table(
         columns=tuple(column for column, _ in kept),
         rows=tuple(zip(*(cells for _, cells in kept), strict=True)),
-        caption=f"Against the same model at {results.suite.precision}, with the same seeds. A speed or a size is "
+        caption=f"Against the same model at {results.precision}, with the same seeds. A speed or a size is "
         "coloured where its interval leaves 1 out and the ratio is beyond the noise floor. An emulated precision shows "
         "what rounding does to the score; its speed is that of the emulation, and it is never ranked.",
     )
@@ -148,7 +148,7 @@ def _astray(arena: Arena) -> list[Block]:
 def _skipped(results: Results, result: Result) -> str | None:
     """The precision of a job, where it is not the suite's own."""
     precision = result.entry.job.precision
-    return None if precision == results.suite.precision else precision
+    return None if precision == results.precision else precision
 
 
 def _figure(results: Results, arena: Arena, phase: str) -> Figure | None:
@@ -189,7 +189,7 @@ def _figure(results: Results, arena: Arena, phase: str) -> Figure | None:
         title=f"{titled(name)} lost or won against speed of {what}",
         alt=f"Scatter plot of {len(rows)} contenders at another precision on {arena.title}: difference in {name} "
         f"against speed. The fastest is {fastest['model']}, {significant(fastest['speed'])} times as fast.",
-        caption=f"Against the same model at {results.suite.precision}, at batch "
+        caption=f"Against the same model at {results.precision}, at batch "
         f"{listed([str(size) for size in sorted(sizes)])}. Bars are 95 % intervals. Right of the upright line is "
         f"faster, {'above' if arena.score.better == 'higher' else 'below'} the level one is a better {name}.",
         spec=_charts.chart(rows, _layers(results, arena, rows, what, name)),

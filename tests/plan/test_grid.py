@@ -326,6 +326,18 @@ def test_what_the_device_lacks_is_skipped_with_its_reason(plan: Plans) -> None:
     ]
 
 
+def test_auto_is_bf16_where_the_device_has_it(plan: Plans) -> None:
+    old = {**HERE, "devices": {**HERE["devices"], "cpu": {**CAN_ALL, "bf16": "this CPU has no bf16 instructions"}}}
+    auto: dict[str, Any] = {"here": old, "precision": "auto", "vary": {"device": ["cpu", "cuda"]}, "cost": False}
+    assert facts(plan(**auto).entries, "device", "precision", "skipped") == [
+        ("cpu", "fp32", None),
+        ("cuda", "bf16", None),
+    ]
+    assert facts(plan(**auto, exclude=[{"precision": "bf16"}]).entries, "precision") == [("fp32",)]
+    given = {**auto, "precision": "bf16", "vary": {}, "device": "cuda"}
+    assert ids(plan(**given)) == ids(plan(**{**given, "precision": "auto"}))
+
+
 def test_device_that_is_not_there_is_skipped(plan: Plans) -> None:
     few = {**HERE, "devices": {"cpu": CAN_ALL}}
     assert {e.skipped for e in plan(here=few, device="cuda").entries} == {

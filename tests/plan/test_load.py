@@ -242,8 +242,17 @@ WRONG = {
     ),
     "precision": (
         OK + "precision: fp23\n",
-        "s.yaml:4:1 precision: must be 'fp32', 'tf32', 'bf16', 'fp16', 'bf16_pure', 'fp8', 'fp8_emulated' or 'int8', "
-        "not 'fp23'. Did you mean 'fp32'?",
+        "s.yaml:4:1 precision: must be 'fp32', 'tf32', 'bf16', 'fp16', 'bf16_pure', 'fp8', 'fp8_emulated', 'int8' or "
+        "'auto', not 'fp23'. Did you mean 'fp32'?",
+    ),
+    "precision varied by itself": (
+        OK + "vary: {precision: [auto]}\n",
+        "s.yaml:4:20 vary.precision[0]: must be 'fp32', 'tf32', 'bf16', 'fp16', 'bf16_pure', 'fp8', 'fp8_emulated' or "
+        "'int8', not 'auto'.",
+    ),
+    "precision that auto never is": (
+        OK + "precision: auto\nexclude: [{precision: fp16}]\n",
+        "s.yaml:5:12 exclude[0].precision: no job of this suite has the precision 'fp16'. Did you mean 'bf16'?",
     ),
     "device": (OK + "device: gpu\n", "s.yaml:4:1 device: must be auto, cpu, cuda or cuda:N, not 'gpu'."),
     "budget": (
