@@ -97,13 +97,8 @@ class Planned:
 
     @cached_property
     def estimator(self) -> Estimator:
-        """Learns from the suite's own records; guesses from operations where there are none."""
-        sizes = {
-            entry.job.id: (finding.flops_per_sample, finding.train_size)
-            for finding in self.findings
-            for entry in finding.entries
-        }
-        return Estimator(self.records.values(), sizes)
+        """Learns from the suite's own records; guesses from what a forward pass does where there are none."""
+        return Estimator(self.records.values(), self.findings)
 
     @cached_property
     def slots(self) -> int:

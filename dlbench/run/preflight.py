@@ -13,6 +13,9 @@ Check = Callable[[list[dict[str, Json]]], list[dict[str, Json]]]
 ARRANGED = {"channels_last", "grad_checkpointing", "compile"}
 """Training settings that a model, or the machine, may refuse when it is built."""
 
+FACTS = ("parameters", "flops_per_sample", "elements_per_sample", "train_size")
+"""What a check tells of what it could build."""
+
 
 class Finding(Value):
     """What is known of one configuration.
@@ -20,7 +23,8 @@ class Finding(Value):
     Attributes:
         entries: all jobs of the configuration.
         parameters: of the model; None if it cannot be built.
-        flops_per_sample: of a forward pass, where it could be counted.
+        flops_per_sample: of a forward pass, where they could be counted.
+        elements_per_sample: likewise, that its operators write.
         train_size: examples in the training split.
         status: what its jobs would end as (`skipped`, `failed`), None if it can be built.
         reason: why it cannot be built.
@@ -29,6 +33,7 @@ class Finding(Value):
     entries: tuple[Entry, ...]
     parameters: int | None = None
     flops_per_sample: float | None = None
+    elements_per_sample: float | None = None
     train_size: int | None = None
     status: str | None = None
     reason: str | None = None
@@ -74,8 +79,7 @@ def preflight(
 
 def _finding(group: list[Entry], answer: dict[str, Json]) -> Finding:
     if answer["ok"]:
-        facts = {key: answer.get(key) for key in ("parameters", "flops_per_sample", "train_size")}
-        return Finding(entries=tuple(group), **facts)
+        return Finding(entries=tuple(group), **{key: answer.get(key) for key in FACTS})
     return Finding(entries=tuple(group), status=answer["status"], reason=answer["reason"])
 
 

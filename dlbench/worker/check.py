@@ -11,14 +11,16 @@ from dlbench.errors import DlbenchError, Unsupported
 from dlbench.meters.flops import forward_flops
 from dlbench.schema.job import Work
 from dlbench.worker.build import Bench, build_task, pick_device
+from dlbench.worker.elements import Elements
 from dlbench.worker.precision import Precision
 from dlbench.worker.seeds import generator
 
 
 def check(works: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each work: `{"ok": true, parameters, …, flops_per_sample, train_size}` or `{"ok": false, status, reason}`.
+    """For each work: `{"ok": true, parameters, …, flops_per_sample, elements_per_sample, train_size}` or
+    `{"ok": false, status, reason}`.
 
-    `flops_per_sample` is of a forward pass, None where that does not run on the meta device.
+    Operations and elements are of a forward pass, None where that does not run on the meta device.
     """
     tasks: dict[str, Task] = {}
     return [_check_one(Work.model_validate(work), tasks) for work in works]
@@ -43,12 +45,15 @@ def _check_one(work: Work, tasks: dict[str, Task]) -> dict[str, Any]:
     task = bench.task
     batch = next(task.batches("train", min(job.train.batch_size, task.sizes["train"]), generator(0, "check")))
     flops, samples = None, 1
-    with suppress(Exception):  # a plugin's forward pass can raise anything on the meta device; only an estimate is lost
+    elements = Elements()
+    # a plugin's forward pass can raise anything on the meta device; only an estimate is lost
+    with suppress(Exception), elements:
         flops, samples = forward_flops(model, [batch])
     return {
         "ok": True,
         "parameters": sum(p.numel() for p in model.parameters()),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "flops_per_sample": None if flops is None else flops / samples,
+        "elements_per_sample": None if flops is None else elements.count / samples,
         "train_size": task.sizes["train"],
     }
