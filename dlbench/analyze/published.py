@@ -50,6 +50,7 @@ class Score(Value):
     Attributes:
         dataset_params: those that must be as given; likewise `params` of the model and `train`.
         absent: parameters of the model that must be null.
+        precision: that the jobs must have, or fp32, which is never less precise.
         unit: of the metric; default: what the vocabulary has under its name.
         published: the figures, in the unit of the metric; empty where there is only a claim.
         claim: what is said in words where there is no figure.

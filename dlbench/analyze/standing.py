@@ -85,7 +85,7 @@ def _objections(score: Score, members: Sequence[Result]) -> list[str]:
     objections = differing(job.dataset.params, score.dataset_params)
     objections += [] if job.dataset.official else [_unofficial(members)]
     objections += differing(job.train.model_dump(mode="json"), score.train)
-    if job.precision != score.precision:
+    if job.precision not in (score.precision, "fp32"):
         objections.append(f"precision {job.precision} instead of {score.precision}")
     if seeds < LEAST_SEEDS:
         objections.append(f"{seeds} of at least {LEAST_SEEDS} seeds")

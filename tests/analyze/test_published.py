@@ -254,6 +254,13 @@ def test_what_was_trained_as_asked_passes_or_fails() -> None:
     assert standing(LENET, trained(LENET, BAD)).word == "FAIL"
 
 
+def test_fp32_is_evidence_where_less_would_do() -> None:
+    reduced = LENET.model_copy(update={"precision": "bf16"})
+    assert standing(reduced, trained(reduced, GOOD, precision="bf16")).word == "PASS"
+    assert standing(reduced, trained(reduced, GOOD)).word == "PASS"
+    assert standing(reduced, trained(reduced, GOOD, precision="int8")).reason == "precision int8 instead of bf16"
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
