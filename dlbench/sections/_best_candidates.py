@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dlbench.analyze.quantities import quantity
+from dlbench.analyze.quantities import quantity, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import Candidate, StudyGroup
 from dlbench.schema.blocks import Cell, Column, Table
@@ -25,12 +25,12 @@ def best_candidates(results: Results, group: StudyGroup) -> Table:
     for goal in head.objectives:
         format = _search.format_of_metric(results, goal.metric)
         digits = 2 if format == "fraction" else None
-        columns.append(Column(name=_search.capital(_search.words(goal.metric)), format=format, digits=digits))
+        columns.append(Column(name=titled(_search.words(goal.metric)), format=format, digits=digits))
     for limit in head.constraints:
         format = _search.format_of_metric(results, limit.metric)
         bound = limit.at_most if limit.at_most is not None else limit.at_least
         sign = "≤" if limit.at_most is not None else "≥"
-        name = f"{_search.capital(_search.words(limit.metric))} {sign} {quantity(bound, format)}"
+        name = f"{titled(_search.words(limit.metric))} {sign} {quantity(bound, format)}"
         columns.append(Column(name=name, format=format))
     apart = len(axes) <= MOST_AXES
     columns += [Column(name=_search.short(axis, axes)) for axis in axes] if apart else [Column(name="Values")]

@@ -117,9 +117,9 @@ def missing(contenders: Sequence[Contender], names: dict[str, str]) -> list[Bloc
     for reason, found in whats.items():
         concerned = list(dict.fromkeys(whose[reason]))
         of = "" if len(concerned) == len(measured) else f" of {listed(concerned)}"
-        lines.append(f"{_capital(listed(list(dict.fromkeys(found))))}{of}: {reason.rstrip('.')}")
+        lines.append(f"{titled(listed(list(dict.fromkeys(found))))}{of}: {reason.rstrip('.')}")
     return [Text(text=f"Not measured. {'. '.join(lines)}.", level="note")] if lines else []
 
 
-def _capital(text: str) -> str:
+def titled(text: str) -> str:
     return text[:1].upper() + text[1:]

@@ -61,11 +61,6 @@ def words(metric: str) -> str:
     return f"{_SPLITS[split]} {rest}".replace("_", " ") if rest and split in _SPLITS else metric.replace("_", " ")
 
 
-def capital(text: str) -> str:
-    """With a capital first letter."""
-    return text[:1].upper() + text[1:]
-
-
 def shown(value: float | None, format: str) -> str:
     """A value of an objective: a fraction with two decimals, so that candidates differ."""
     return quantity(value, format, 2 if format == "fraction" else None)

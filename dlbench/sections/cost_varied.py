@@ -47,7 +47,7 @@ def build(results: Results) -> Section | None:
     keys = [key for key in cost_keys(results) if key != "precision"]
     for key in keys:
         found = _of_key(results, key)
-        blocks += [*([Heading(text=_capital(_words(key)))] if found and len(keys) > 1 else []), *found]
+        blocks += [*([Heading(text=titled(_words(key)))] if found and len(keys) > 1 else []), *found]
     return Section(title="What varying does to costs", anchor="cost-varied", blocks=tuple(blocks)) if blocks else None
 
 
@@ -242,7 +242,3 @@ def _largest(effect: Effect) -> Cell:
 
 def _plain(text: str) -> str:
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in text.lower())
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -1,6 +1,7 @@
 """Against the literature: what papers report for the same model on the same data, beside what was found here."""
 
 from dlbench.analyze.published import published
+from dlbench.analyze.quantities import titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.standing import Standing, band_text, here_text, published_text, standing
 from dlbench.schema.blocks import Cell, Column, Section, Table, Tone
@@ -34,7 +35,7 @@ def build(results: Results) -> Section | None:
 
 def _row(each: Standing) -> tuple[Cell | str, ...]:
     score = each.score
-    notes = (f"{each.reason}." if each.reason else "", f"{score.convention}.", f"Band: {score.reason}.")
+    notes = (f"{each.reason}." if each.reason else "", f"{titled(score.convention)}.", f"Band: {score.reason}.")
     return (
         score.label,
         Cell(value=max(score.published, default=None), text=published_text(score)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from dlbench.analyze.contenders import canonical
 from dlbench.analyze.finals import Final, estimate, finals
-from dlbench.analyze.quantities import listed, quantity, with_margin
+from dlbench.analyze.quantities import listed, quantity, titled, with_margin
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import StudyGroup, spent, value_of
 from dlbench.analyze.summary import Summary, summarise
@@ -174,7 +174,7 @@ def _studies(results: Results, group: StudyGroup, found: Finals) -> Table:
             Column(name="Strategy"),
             Column(name="Seed", format="count", tooltip="Of the study, and of its winner's training"),
             Column(name="Candidates", format="count", tooltip="Different ones that were tried"),
-            *(Column(name=_search.capital(STATES[state]), format="count") for state in odd),
+            *(Column(name=titled(STATES[state]), format="count") for state in odd),
             Column(name="Best in search", format=format, digits=digits, tooltip=_search.words(group.goal.metric)),
             Column(name="Trained anew", format=format, digits=digits, tooltip="The same metric of the winner"),
             Column(name="Test", format=format, digits=digits, tooltip="Test score of the winner, trained anew"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dlbench.analyze.agreement import Agreement, Correlation, agreements
-from dlbench.analyze.quantities import NO_VALUE, format_of, listed, times
+from dlbench.analyze.quantities import NO_VALUE, format_of, listed, times, titled
 from dlbench.analyze.regret import By, Reach, baseline, best_so_far, reaches, target
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import StudyGroup
@@ -99,7 +99,7 @@ def _regret(results: Results, group: StudyGroup, by: By) -> Figure | None:
     log = _charts.spans_decades([row["budget"] for row in rows if row["budget"] > 0], 10.0)
     if log:
         rows = [row for row in rows if row["budget"] > 0]
-    x = _charts.measure("budget", _search.capital(_search.BUDGETS[by]), "number", log=log)
+    x = _charts.measure("budget", titled(_search.BUDGETS[by]), "number", log=log)
     if log:
         x["scale"]["padding"] = 6
     edge = _edge([row["high"] for row in rows])
@@ -245,7 +245,7 @@ def _scatter(results: Results, group: StudyGroup, found: tuple[Agreement, ...], 
     format, name = _search.format_of_metric(results, group.goal.metric), _search.words(group.goal.metric)
     x = _charts.measure("shared", "Score under shared weights", shared)
     own = [float(str(row["value"])) for row in rows]
-    y, edge = _search.upwards(own, group, _search.capital(name), format)
+    y, edge = _search.upwards(own, group, titled(name), format)
     edge = edge.replace("Candidates", "Architectures")
     tip = [
         _charts.tooltip("name", "architecture"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dlbench.analyze.best_of import BLIND, Curve, by_model, by_strategy
-from dlbench.analyze.quantities import listed
+from dlbench.analyze.quantities import listed, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import StudyGroup
 from dlbench.schema.blocks import Block, Figure, Section
@@ -75,7 +75,7 @@ def _learning(group: StudyGroup, kind: str) -> str:
     if kind == "model":
         return " Candidates of random search alone count." if len(learning) < len(group.labels) else _LEARNT
     learn = "learns as it goes" if len(learning) == 1 else "learn as they go"
-    return f" {_search.capital(listed(learning))} {learn}: {_ORDER}."
+    return f" {titled(listed(learning))} {learn}: {_ORDER}."
 
 
 _ORDER = "there the curve shows what its candidates are worth, not when it found them"

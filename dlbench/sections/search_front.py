@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlbench.analyze.pareto import hypervolume
-from dlbench.analyze.quantities import significant
+from dlbench.analyze.quantities import significant, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import StudyGroup
 from dlbench.schema.blocks import Block, Column, Figure, Section, Table
@@ -93,7 +93,7 @@ def _figure(results: Results, group: StudyGroup, cost: Cost) -> Figure | None:
         name=f"search_front_{cost.metric.lower()}_{group.anchor}"
         if _search.plain(cost.metric)
         else f"search_front_{cost.objective or 0}_{group.anchor}",
-        title=f"{_search.capital(name)} against {what}",
+        title=f"{titled(name)} against {what}",
         alt=f"Scatter plot of {len(rows)} candidates on {group.title}. {len(front)} of them are on the Pareto front"
         + (f", between {ends}." if len(front) > 1 else "."),
         caption="The dashed line is the Pareto front: nothing that was tried is better in both respects than what "
@@ -129,8 +129,8 @@ def _layers(
 ) -> list[_charts.Spec]:
     name, format = upwards
     what, cost_format, log = sideways
-    x = _charts.measure("cost", _search.capital(what) + _search.UNITS.get(cost_format, ""), cost_format, log=log)
-    y, _ = _search.upwards([row["value"] for row in rows], group, _search.capital(name), format)
+    x = _charts.measure("cost", titled(what) + _search.UNITS.get(cost_format, ""), cost_format, log=log)
+    y, _ = _search.upwards([row["value"] for row in rows], group, titled(name), format)
     for axis in (x, y):
         axis["scale"]["padding"] = 14
     domain = _search.domain(results, shown)

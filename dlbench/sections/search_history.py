@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dlbench.analyze.quantities import titled
 from dlbench.analyze.regret import By, best_so_far
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import Step, StudyGroup, history
@@ -39,8 +40,8 @@ def _single(results: Results, group: StudyGroup, by: By) -> Figure | None:
     name = _search.words(metric)
     shown = [word for word in _POINTS.values() if any(row["model"] == word for row in rows)]
     values = [row["value"] for row in (*rows, *line)]
-    x = _charts.measure("budget", _search.capital(_search.BUDGETS[by]), "number")
-    y, low = _search.upwards(values, group, _search.capital(name), format)
+    x = _charts.measure("budget", titled(_search.BUDGETS[by]), "number")
+    y, low = _search.upwards(values, group, titled(name), format)
     hue, shapes = _charts.colour(tuple(_POINTS.values()), shown), _charts.shape(tuple(_POINTS.values()), shown)
     tip = [
         _charts.tooltip("number", "candidate"),
@@ -64,7 +65,7 @@ def _single(results: Results, group: StudyGroup, by: By) -> Figure | None:
     marks = "" if "pruned" not in shown else " A pruned candidate stands where it was stopped."
     return Figure(
         name=f"search_{by}_{group.anchor}",
-        title=f"{_search.capital(name)} against {_search.BUDGETS[by]}",
+        title=f"{titled(name)} against {_search.BUDGETS[by]}",
         alt=f"Candidates of {_search.series_of(group, group.studies[0])} on {group.title} in the order of their ends; "
         f"the best so far ends at {_search.shown(best['value'], format)}.",
         caption=f"Each point is a candidate, the line the best so far.{marks}{low}{note}{_search.first_alone(group)}",
@@ -121,9 +122,9 @@ def _several(results: Results, group: StudyGroup, by: By) -> Figure | None:
     name = _search.words(metric)
     shown = list(dict.fromkeys(row["model"] for row in rows))
     budgets = [row["budget"] for row in rows if row["budget"] > 0]
-    x = _charts.measure("budget", _search.capital(_search.BUDGETS[by]), "number")
+    x = _charts.measure("budget", titled(_search.BUDGETS[by]), "number")
     if _charts.spans_decades(budgets, 30.0):
-        x = _charts.measure("budget", _search.capital(_search.BUDGETS[by]), "number", log=True)
+        x = _charts.measure("budget", titled(_search.BUDGETS[by]), "number", log=True)
         x["scale"]["padding"] = 6
         rows = [row for row in rows if row["budget"] > 0]
     y = _search.axis_of([row["value"] for row in rows], f"Best {name}", format)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dlbench.analyze.contenders import canonical
+from dlbench.analyze.quantities import titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import Candidate, StudyGroup
 from dlbench.schema.base import Json
@@ -71,7 +72,7 @@ def _figure(results: Results, group: StudyGroup) -> Figure | None:
     scales = {axis.name: Scale(axis, _values(ranked, axis)) for axis in axes}
     name = _search.words(metric)
     values = [candidate.value or 0.0 for candidate in chosen]
-    goal: dict[str, Any] = {"axis": _search.capital(name), "low": min(values), "high": max(values)}
+    goal: dict[str, Any] = {"axis": titled(name), "low": min(values), "high": max(values)}
     names = [_search.short(axis.name, [a.name for a in axes]) for axis in axes]
     rows = _lines(chosen, axes, scales, names, goal, format)
     best = chosen[0]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dlbench.analyze.quantities import titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.studies import Candidate, StudyGroup
 from dlbench.schema.blocks import Block, Figure, Section, Text
@@ -47,13 +48,13 @@ def _figure(results: Results, group: StudyGroup, axis: Axis, names: Sequence[str
         _charts.tooltip("text", short),
         _charts.tooltip("value", name, _charts.tooltip_format(format)),
     ]
-    y, edge = _search.upwards(values, group, _search.capital(name), format)
+    y, edge = _search.upwards(values, group, titled(name), format)
     log = numeric and _logarithmic(axis, [row["x"] for row in rows])
     gaps = len(group.ranked) - len(candidates)
     without = f" It does not apply to {gaps} others." if gaps else ""
     return Figure(
         name=f"search_slice_{place}_{group.anchor}",
-        title=f"{_search.capital(name)} against {short}",
+        title=f"{titled(name)} against {short}",
         alt=f"Points of {name} against {short} on {group.title} for {len(chosen)} candidates; the best has "
         f"{_search.of_axis(best)}.",
         caption=f"A point is a candidate, the large one the best ({_search.of_axis(best)}). The other axes differ as "
