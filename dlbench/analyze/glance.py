@@ -7,7 +7,7 @@ from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.quantities import NO_VALUE, difference, format_of, quantity, significant
 from dlbench.analyze.results import Comparison, Results
 from dlbench.analyze.summary import summarise_rounds
-from dlbench.analyze.verdict import score_name, score_text
+from dlbench.analyze.verdict import mean_text, score_name
 from dlbench.schema.invocation import Sheet
 
 MOST_SIZES = 3
@@ -64,7 +64,7 @@ def _quality(results: Results, arena: Arena) -> dict[str, list[str]]:
         comparison = results.comparison(contender)
         own = contender.label == results.baseline_label(arena) and results.reference(arena, contender) is None
         is_baseline = own and len(arena.contenders) > 1
-        scores.append(score_text(arena, contender) if values else "no result")
+        scores.append(mean_text(arena, contender) if values else "no result")
         counts.append(str(len(values)))
         words.append(comparison.paired.word if comparison else "baseline" if is_baseline else "")
     return {score_name(arena): scores, "n": counts, "against baseline": words}

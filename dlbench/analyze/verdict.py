@@ -103,14 +103,20 @@ def _duels(arena: Arena, best: Contender, ranked: tuple[Contender, ...]) -> dict
     return dict(zip(known, corrected, strict=True))
 
 
-def score_text(arena: Arena, contender: Contender) -> str:
-    """`91.2 % ± 0.2, n = 5`."""
+def mean_text(arena: Arena, contender: Contender) -> str:
+    """`91.2 % ± 0.2`."""
     if arena.score is None:
         return ""
     summary = summarise(list(contender.values(arena.score.name).values()))
     if summary is None:
         return "no score"
-    return f"{with_margin(summary.mean, summary.margin, format_of(arena.score.unit))}, n = {summary.n}"
+    return with_margin(summary.mean, summary.margin, format_of(arena.score.unit))
+
+
+def _score_text(arena: Arena, contender: Contender) -> str:
+    """`91.2 % ± 0.2, n = 5`."""
+    assert arena.score is not None
+    return f"{mean_text(arena, contender)}, n = {len(contender.values(arena.score.name))}"
 
 
 def _best_clause(arena: Arena, best: Contender, duels: dict[Contender, Paired]) -> str:
@@ -120,7 +126,7 @@ def _best_clause(arena: Arena, best: Contender, duels: dict[Contender, Paired]) 
         rest = ", ahead of the other one" if len(duels) == 1 else f", ahead of all {len(duels)} others"
     else:
         rest = f", indistinguishable from {listed(near)}"
-    return f"On {arena.title}, {best.name} is {superlative} ({score_text(arena, best)}){rest}"
+    return f"On {arena.title}, {best.name} is {superlative} ({_score_text(arena, best)}){rest}"
 
 
 def _undecided(arena: Arena, best: Contender, duels: dict[Contender, Paired]) -> str:
@@ -128,7 +134,7 @@ def _undecided(arena: Arena, best: Contender, duels: dict[Contender, Paired]) ->
     tied = [best.name, *(other.name for other, duel in duels.items() if duel.difference == 0)]
     have = "has" if len(tied) == 1 else "have"
     return (
-        f"On {arena.title}, {listed(tied)} {have} the {which} mean {score_name(arena)} ({score_text(arena, best)}); "
+        f"On {arena.title}, {listed(tied)} {have} the {which} mean {score_name(arena)} ({_score_text(arena, best)}); "
         f"fewer than {LEAST_SEEDS} seeds are too few to name a winner"
     )
 
@@ -275,7 +281,7 @@ def _unranked(arena: Arena) -> str:
     scored = [contender for contender in arena.contenders if contender.values(arena.score.name)]
     if len(scored) == 1:
         only = scored[0]
-        text = score_text(arena, only)
+        text = _score_text(arena, only)
         return f"On {arena.title}, {only.name} reaches {text}; there is nothing yet to compare it with."
     if arena.score.better == "neither":
         return f"On {arena.title}, {score_name(arena)} has no better and worse, so nothing is ranked."

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -38,6 +40,15 @@ def warn(text: str) -> None:
 def data(text: str) -> None:
     """Lines of data for a person, on stdout."""
     print(inert(text))
+
+
+def prose(text: str) -> None:
+    """Sentences for a person, on stdout; lines break between words where they are read in a terminal."""
+    text = inert(text)
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in text.splitlines())
+    print(text)
 
 
 def as_json(value: Any) -> None:

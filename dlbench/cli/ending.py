@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dlbench.cli.console import complain, data, out, say, warn
+from dlbench.cli.console import complain, data, out, prose, say, warn
 from dlbench.cli.quantities import count, duration
 from dlbench.cli.wiring import code, command_line
 from dlbench.errors import EnvironmentFault
@@ -146,7 +146,7 @@ class Ending:
                 console.print(table(results, arena))
             for study in results.studies[:MOST_STUDIES]:
                 data(line(study))
-            data(headline(results))
+            prose(headline(results))
         self.invocation = self.invocation.model_copy(update=account(results))
         if how.report:
             page = write(results, self.suite.name, how.out_folder)

@@ -7,11 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dlbench.analyze.quantities import SPEEDS
+from dlbench.analyze.quantities import SPEEDS, format_of, quantity
 from dlbench.cli.console import err, say
 from dlbench.cli.quantities import duration
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
+from dlbench.schema.metric import Metric
 from dlbench.schema.record import Record
 from dlbench.schema.space import shown
 
@@ -32,17 +33,21 @@ def title(entry: Entry) -> str:
 
 
 def outcome(record: Record, log: Path | None) -> str:
-    """`ok · test_accuracy 0.9123 · 12 s`, or status, reason, and where the log is."""
+    """`ok · test_accuracy 91.23 % · 12 s`, or status, reason, and where the log is."""
     if record.status == "pruned":
-        score = next((f" · {m.name} {m.value:.4g}" for m in record.metrics[:1] if m.value is not None), "")
-        return f"pruned{score} · {duration(record.duration_s)}"
+        return " · ".join(["pruned", *map(_figure, record.metrics[:1]), duration(record.duration_s)])
     if record.status != "ok":
         where = f" ({log})" if log is not None and log.exists() and log.stat().st_size else ""
         return f"{record.status}: {record.reason}{where}"
     names = SPEEDS if record.kind == "cost" else ()
     shown = [m for m in record.metrics if m.name in names] or list(record.metrics[:1])
-    figures = [f"{m.name} {m.value:.4g}" for m in shown if m.value is not None]
+    figures = [_figure(metric) for metric in shown if metric.value is not None]
     return " · ".join(["ok", *figures, duration(record.duration_s)])
+
+
+def _figure(metric: Metric) -> str:
+    digits = 2 if metric.unit == "fraction" else None
+    return f"{metric.name} {quantity(metric.value, format_of(metric.unit), digits)}"
 
 
 class Lines:

@@ -42,8 +42,8 @@ def test_an_account_tells_the_comparison() -> None:
         "training memory, batch 64",
     )
     gru, lstm = board.rows
-    assert gru == ("gru", "90.6 % ± 0.6, n = 5", "5", "better", "", "", "")
-    assert lstm == ("lstm", "80.8 % ± 1.0, n = 5", "5", "baseline", "20", "200", "2.00 MB")
+    assert gru == ("gru", "90.6 % ± 0.6", "5", "better", "", "", "")
+    assert lstm == ("lstm", "80.8 % ± 1.0", "5", "baseline", "20", "200", "2.00 MB")
     (compared,) = found["comparisons"].rows
     told = dict(zip(found["comparisons"].columns, compared, strict=True))
     assert (told["contender"], told["against"], told["verdict"]) == ("gru", "lstm", "better")
