@@ -35,7 +35,7 @@ def build(results: Results) -> Section | None:
 
 def _row(each: Standing) -> tuple[Cell | str, ...]:
     score = each.score
-    notes = (f"{each.reason}." if each.reason else "", f"{titled(score.convention)}.", f"Band: {score.reason}.")
+    notes = (f"{each.reason}." if each.reason else "", f"{score.convention}.", f"Band: {score.reason}.")
     return (
         score.label,
         Cell(value=max(score.published, default=None), text=published_text(score)),
@@ -43,5 +43,5 @@ def _row(each: Standing) -> tuple[Cell | str, ...]:
         Cell(value=score.limits[0], text=band_text(score)),
         Cell(value=each.ours.mean if each.ours else None, text=here_text(each)),
         Cell(value=each.word, tone=_TONES.get(each.word, "normal")),
-        " ".join(note for note in notes if note),
+        " ".join(titled(note) for note in notes if note),
     )

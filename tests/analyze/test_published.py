@@ -9,6 +9,7 @@ import pytest
 from synthetic import quality, suite
 
 from dlbench.analyze.published import Score, published, read
+from dlbench.analyze.quantities import titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.standing import band_text, counted, here_text, judged, published_text, standing
 from dlbench.analyze.summary import summarise
@@ -356,14 +357,14 @@ def test_the_report_shows_published_figures_beside_ours() -> None:
         "lenet5 on mnist", "99.05 %", "LeCun et al. 1998, figure 9", "98.86 % to 99.24 %", "99.10 % ± 0.25, n = 3",
         "PASS",
     ]  # fmt: skip
-    assert LENET.convention in row[6]
+    assert row[6].startswith(f"{titled(LENET.convention)}. Band: ")
     assert "1.96 standard errors on 10,000 test examples" in row[6]
 
 
 def test_the_report_says_why_a_figure_cannot_be_compared() -> None:
     (row,) = rows(trained(LENET, BAD, official=False))
     assert row[5] == "not enough data"
-    assert row[6].startswith("an unofficial copy of mnist of 19,930 training examples.")
+    assert row[6].startswith("An unofficial copy of mnist of 19,930 training examples.")
 
 
 def test_the_report_is_silent_where_nothing_is_published() -> None:
