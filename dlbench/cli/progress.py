@@ -1,7 +1,6 @@
 """Live progress of a run: bars in a terminal, plain lines elsewhere."""
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +9,8 @@ from typing import Any
 from dlbench.analyze.quantities import SPEEDS, format_of, quantity
 from dlbench.cli.console import err, say
 from dlbench.cli.quantities import duration
+from dlbench.run.estimate import Estimator
+from dlbench.run.remaining import Remaining
 from dlbench.schema.event import Event
 from dlbench.schema.job import Entry
 from dlbench.schema.metric import Metric
@@ -84,7 +85,7 @@ class Lines:
 class Bars:
     """A bar for the whole run and a line for every running job."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int | None, remaining: Remaining | None) -> None:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self.progress = Progress(
@@ -98,7 +99,7 @@ class Bars:
             refresh_per_second=2,
         )
         self.total = self.progress.add_task("all jobs", total=total, note="0" if total is None else f"0/{total}")
-        self.count, self.done, self.began = total, 0, time.monotonic()
+        self.count, self.done, self.remaining = total, 0, remaining
         self.running: dict[str, Any] = {}
         self.logs: dict[str, Path] = {}
 
@@ -113,6 +114,8 @@ class Bars:
 
     def on_start(self, entry: Entry, folder: Path) -> None:
         """A line for the job."""
+        if self.remaining is not None:
+            self.remaining.start(entry)
         self.logs[entry.job.id] = folder / "log.txt"
         self.running[entry.job.id] = self.progress.add_task(f"  {title(entry)}", total=None, note="starting")
 
@@ -136,10 +139,11 @@ class Bars:
         if bar is not None:
             self.progress.remove_task(bar)
         self.done += 1
-        note = str(self.done)
-        if self.count is not None:
-            left = (time.monotonic() - self.began) / self.done * (self.count - self.done)
-            note = f"{self.done}/{self.count}, about {duration(left)} left"
+        note = str(self.done) if self.count is None else f"{self.done}/{self.count}"
+        if self.remaining is not None:
+            self.remaining.end(entry)
+            if (left_s := self.remaining.seconds) is not None:
+                note += f", about {duration(left_s)} left"
         self.progress.update(self.total, advance=1, note=note)
         self.progress.console.print(
             f"{title(entry)}: {outcome(record, self.logs.get(record.id))}", markup=False, highlight=False
@@ -150,10 +154,15 @@ class Bars:
         self.progress.console.print(text, markup=False, highlight=False)
 
 
-def listener(total: int | None) -> "Bars | Lines":
+def listener(entries: Sequence[Entry] | None, estimator: Estimator, slots: int) -> "Bars | Lines":
     """Bars where stderr is a terminal, lines elsewhere.
 
     Args:
-        total: jobs to come; None: a search decides as it goes.
+        entries: jobs to come; None: a search decides as it goes.
+        estimator: how long they take.
+        slots: how many run side by side.
     """
-    return Bars(total) if sys.stderr.isatty() else Lines(total)
+    total = None if entries is None else len(entries)
+    if not sys.stderr.isatty():
+        return Lines(total)
+    return Bars(total, None if entries is None else Remaining(entries, estimator, slots))

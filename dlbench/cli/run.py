@@ -213,7 +213,8 @@ def _run(
     searching = todo.searching
     news = bool(todo.waiting) or searching is not None
     with Ending(store, todo.plan.suite, options.lock_dir, mirrored=how.mlflow, news=news) as ending:
-        with listener(None if searching is not None else len(todo.waiting)) as screen:
+        to_come = None if searching is not None else todo.waiting
+        with listener(to_come, options.estimator, options.slots) as screen:
             studies = None if searching is None else searching.source(store, todo.earlier, todo.know, screen.on_note)
             source = Grid(todo.plan.entries) if studies is None else studies
             loop = Loop(source, store, executor, options, Told(ending, screen))
