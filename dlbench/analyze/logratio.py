@@ -20,14 +20,12 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class LogRatio:
-    """A cost over another, with their geometric means and the 95 % interval of the ratio.
+    """A cost over another, as the ratio of their geometric means with its 95 % interval.
 
     Attributes:
         low: None where too few rounds tell nothing of the spread.
     """
 
-    own: float
-    other: float
     ratio: float
     low: float | None
     high: float | None
@@ -47,7 +45,7 @@ def paired_logs(
     pairs = [key for key in sorted(values.keys() & others.keys()) if values[key] > 0 and others[key] > 0]
     ours, theirs = np.log([values[key] for key in pairs]), np.log([others[key] for key in pairs])
     differences = ours - theirs
-    found = LogRatio(math.exp(float(ours.mean())), math.exp(float(theirs.mean())), ratio.ratio, ratio.low, ratio.high)
+    found = LogRatio(ratio.ratio, ratio.low, ratio.high)
     if len(pairs) < 2:
         return found, None
     if float(differences.std(ddof=1)) <= _ROUNDING:
@@ -65,7 +63,7 @@ def welch_logs(values: Sequence[float], others: Sequence[float]) -> tuple[LogRat
         return None, None
     ours, theirs = np.log(values), np.log(others)
     ratio, low, high = welch_ratio(values, others)
-    found = LogRatio(math.exp(float(ours.mean())), math.exp(float(theirs.mean())), ratio, low, high)
+    found = LogRatio(ratio, low, high)
     if len(ours) < 2 or len(theirs) < 2:
         return found, None
     if max(float(ours.std(ddof=1)), float(theirs.std(ddof=1))) <= _ROUNDING:

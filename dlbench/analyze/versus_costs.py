@@ -6,6 +6,7 @@ A cost has changed if that is significant after Holm's correction over all costs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 
 from dlbench.analyze.compare import holm
 from dlbench.analyze.contenders import Contender
@@ -114,7 +115,9 @@ def _cost_row(
     ratio, p = paired_logs(b, a) if match.together else welch_logs(list(b.values()), list(a.values()))
     if ratio is None:
         return replace(row, note=_why_no_ratio(ours, theirs, "value" if size is None else f"round at batch {size}"))
-    row = replace(row, a=ratio.other, b=ratio.own, change=ratio.ratio, low=ratio.low, high=ratio.high, p=p)
+    row = replace(
+        row, a=median(a.values()), b=median(b.values()), change=ratio.ratio, low=ratio.low, high=ratio.high, p=p
+    )
     few = min(row.n) if not match.together else len(a.keys() & b.keys())
     if few < LEAST_ROUNDS:
         return replace(row, word="too few rounds", note=f"{few} of {LEAST_ROUNDS} rounds")

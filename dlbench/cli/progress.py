@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Timer
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,9 @@ from dlbench.schema.job import Entry
 from dlbench.schema.metric import Metric
 from dlbench.schema.record import Record
 from dlbench.schema.space import shown
+
+WAITS_S = 3.0
+"""After so long it is worth a line in a log that a job waits."""
 
 
 def title(entry: Entry) -> str:
@@ -57,6 +61,7 @@ class Lines:
     def __init__(self, total: int | None) -> None:
         self.total, self.done = total, 0
         self.logs: dict[str, Path] = {}
+        self.waiting: dict[str, Timer] = {}
 
     def __enter__(self) -> "Lines":
         return self
@@ -69,10 +74,21 @@ class Lines:
         self.logs[entry.job.id] = folder / "log.txt"
 
     def on_event(self, entry: Entry, events: Sequence[Event]) -> None:
-        """Nor is a step."""
+        """Nor is a step; that a job waits for other runs on this machine is, once that takes a while."""
+        self._waits_no_more(entry)
+        if events[-1].kind == "phase" and events[-1].name == "wait":
+            told = f"{title(entry)}: waiting until other runs on this machine leave it alone"
+            timer = self.waiting[entry.job.id] = Timer(WAITS_S, say, [told])
+            timer.daemon = True
+            timer.start()
+
+    def _waits_no_more(self, entry: Entry) -> None:
+        if (timer := self.waiting.pop(entry.job.id, None)) is not None:
+            timer.cancel()
 
     def on_end(self, entry: Entry, record: Record) -> None:
         """A job has ended."""
+        self._waits_no_more(entry)
         self.done += 1
         of = "" if self.total is None else f"/{self.total}"
         say(f"[{self.done}{of}] {title(entry)}: {outcome(record, self.logs.get(record.id))}")

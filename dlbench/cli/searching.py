@@ -61,9 +61,10 @@ class Searching:
         self._earlier: dict[str, tuple[list[Study], list[Result]]] = {}
         self.before = [] if store is None else ids(store, self.suite.name)
         self.resolver: Resolver = replace(todo.plan.resolver, ask_params=todo.describe.once)
-        self.defaults: list[Contender] = self.resolver.contenders()
+        of_tasks = [self.resolver.contenders(number) for number in range(len(self.suite.tasks))]
+        self.defaults: list[Contender] = [default for defaults in of_tasks for default in defaults]
         self.heads: list[tuple[Candidates, StudyHead]] = [
-            pair for number, task in enumerate(self.suite.tasks) for pair in self._of_task(number, task)
+            pair for number, defaults in enumerate(of_tasks) for pair in self._of_task(number, defaults)
         ]
         self._check()
 
@@ -87,17 +88,20 @@ class Searching:
             except Unsupported as error:
                 raise UsageError(f"{self.todo.flags.suite}: search.table: {error}") from error
 
-    def _of_task(self, number: int, task: "TaskEntry") -> list[tuple[Candidates, StudyHead]]:
+    def _of_task(self, number: int, defaults: Sequence[Contender]) -> list[tuple[Candidates, StudyHead]]:
+        task = self.suite.tasks[number]
+        if not defaults:
+            raise UsageError(f"{self.todo.flags.suite}: `exclude:` leaves {task.name} nothing that a search can vary.")
+        default = defaults[0]
         candidates = Candidates(self.resolver, number, self.settings, self.todo.describe.once, self.todo.plan.roots)
         space = self._space(number, task)
-        default = next(each for each in self.defaults if each.task.name == task.name)
         common = {
             "suite": self.suite.name,
             "task": task.name,
             "dataset": default.dataset.name,
             "digest": default.dataset.digest,
             "space": space,
-            "objectives": self.settings.objectives or (self._own_score(task.name),),
+            "objectives": self.settings.objectives or (self._own_score(candidates, default),),
             "constraints": self.settings.constraints,
             "pruner": self.settings.pruner,
             "budget": self.settings.budget,
@@ -149,10 +153,14 @@ class Searching:
         asked = {"what": "module", "shelf": shelf, "name": name, "plugins": self.suite.plugins}
         return list(self.todo.describe([asked])[0]["schema"].get("properties", ()))
 
-    def _own_score(self, task: str) -> Objective:
-        asked = {"what": "module", "shelf": "tasks", "name": task, "plugins": self.suite.plugins}
-        name, better = next(iter(self.todo.describe([asked])[0]["scores"].items()))
-        return Objective(metric=f"val_{name}", better=better)
+    def _own_score(self, candidates: Candidates, default: Contender) -> Objective:
+        """The task's own score; where the default cannot be built, which the preflight tells, any that it can give."""
+        found = candidates.own_score(default)
+        if found is None:
+            asked = {"what": "module", "shelf": "tasks", "name": default.task.name, "plugins": self.suite.plugins}
+            name, better = next(iter(self.todo.describe([asked])[0]["scores"].items()))
+            found = Objective(metric=f"val_{name}", better=better)
+        return found
 
     # --- looking ----------------------------------------------------------------------------------------------
 

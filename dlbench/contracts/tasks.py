@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """A built task: examples in memory, on one device."""
+    """A built task: examples in memory, on one device.
+
+    Attributes:
+        signature: what a model reads and gives, all sizes known.
+        sizes: split → examples.
+        scores: name and direction of every metric that `score` gives, in its order, the task's own first: what a
+            search looks for when it is not told, and what target, early stopping and leaderboard go by.
+    """
 
     signature: Signature
     sizes: Mapping[str, int]
+    scores: Mapping[str, Direction]
 
     def to(self, device: torch.device) -> None:
         """Move every split to the device."""
@@ -99,8 +107,8 @@ class TaskModule(Protocol):
 
     Attributes:
         DATASETS: datasets used when a suite names none, in order of preference; the last is built in.
-        SCORES: name and direction of every metric that `score` can give, the task's own first: what a search looks for
-            when it is not told, and what it can be told to look for.
+        SCORES: name and direction of every metric that `score` can give, whatever the data: what a search can be told
+            to look for.
     """
 
     REVISION: int

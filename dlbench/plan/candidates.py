@@ -11,6 +11,7 @@ from dlbench.plan.grid import CostGrid, train_entry
 from dlbench.plan.merge import contenders
 from dlbench.plan.searching import COUNTED, MEASURED, TRAINED
 from dlbench.plan.space import MODEL, combination
+from dlbench.schema.base import Json
 from dlbench.schema.job import Entry, Work
 from dlbench.schema.search import Constraint, Objective, SearchSettings
 from dlbench.schema.space import Point
@@ -81,6 +82,21 @@ class Candidates:
         """
         if not self.counts:
             return {}
+        answer = self._checked(contender)
+        if not answer["ok"]:
+            raise Impossible(str(answer["reason"]))
+        names = (*COUNTED, "train_size")
+        return {name: float(answer[name]) for name in names if answer.get(name) is not None}
+
+    def own_score(self, contender: Contender) -> Objective | None:
+        """The task's own score over its data, on the validation split; None if the contender cannot be built."""
+        answer = self._checked(contender)
+        if not answer["ok"]:
+            return None
+        name, better = next(iter(answer["scores"].items()))
+        return Objective(metric=f"val_{name}", better=better)
+
+    def _checked(self, contender: Contender) -> dict[str, Json]:
         entry = self.train(contender, 0, self.settings.seeds[0])
         work = Work(
             job=entry.job,
@@ -90,10 +106,7 @@ class Candidates:
             plugins=self.resolver.catalog.plugins,
         )
         (answer,) = self.ask([{"what": "check", "work": work.model_dump(mode="json")}])
-        if not answer["ok"]:
-            raise Impossible(str(answer["reason"]))
-        names = (*COUNTED, "train_size")
-        return {name: float(answer[name]) for name in names if answer.get(name) is not None}
+        return answer
 
     def train(self, contender: Contender, number: int, seed: int) -> Entry:
         """One training of a candidate."""

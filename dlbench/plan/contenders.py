@@ -93,17 +93,21 @@ class Resolver:
         self.here: dict[str, Json] = self.describe([{"what": "machine"}])[0]
         self.params: Ask = self.ask_params or self.describe
 
-    def contenders(self) -> list[Contender]:
+    def contenders(self, task: int | None = None) -> list[Contender]:
         """Every combination that is not excluded, in the order of the file.
+
+        Args:
+            task: number of the only task that is asked for.
 
         Raises:
             UsageError: parameters that vary together do not fit each other.
         """
         points = [
-            Point(task, dataset, model, combination)
-            for task, dataset in zip(self.suite.tasks, self.chosen, strict=True)
-            for model in contenders(self.suite, task)
-            for combination in self._combinations(task, model, dataset)
+            Point(entry, dataset, model, combination)
+            for number, (entry, dataset) in enumerate(zip(self.suite.tasks, self.chosen, strict=True))
+            if task in (None, number)
+            for model in contenders(self.suite, entry)
+            for combination in self._combinations(entry, model, dataset)
         ]
         kept = [point for point in points if not self._excluded(point)]
         if self.first_only:

@@ -159,9 +159,9 @@ def comment(found: Versus) -> str:
 
 
 HOW = (
-    "Differences are means over common seeds, ratios geometric means over rounds, both with 95 % intervals; where a "
-    "target was missed, A and B are medians, and a miss is infinite; "
-    "verdicts are corrected over all rows (Holm), and a cost must change by more than the noise floor."
+    "A and B are means over common seeds, of costs medians over rounds. Changes are differences of means, of costs "
+    "ratios of geometric means, both with 95 % intervals; where a target was missed, A and B are medians, and a miss "
+    "is infinite; verdicts are corrected over all rows (Holm), and a cost must change by more than the noise floor."
 )
 """What the columns mean, once."""
 

@@ -60,6 +60,8 @@ class Classification(Generic[Split]):
     def __init__(self, splits: Mapping[str, Split], classes: tuple[str, ...], input: Input) -> None:
         self.splits = splits
         self.classes = classes
+        meaningless = () if len(classes) > MOST_WITHOUT_TOP else ("top5",)
+        self.scores = {name: better for name, better in SCORES.items() if name not in meaningless}
         self.sizes = {split: len(examples) for split, examples in splits.items()}
         self.signature = Signature(input=input, output=Classes(classes=len(classes)))
 

@@ -41,7 +41,10 @@ SCORES: Mapping[str, Direction] = {
 """All that `score` gives, with which way is better."""
 
 OF_NAMES = ("exact_match", "chrf", "perplexity")
-"""Those of answers of a word or two: BLEU counts runs of four."""
+"""Those of answers of a word or two, the own score first: BLEU counts runs of four."""
+
+OF_LANGUAGE = ("bleu", "chrf", "exact_match", "perplexity")
+OF_SYMBOLS = ("exact_match", "bleu", "chrf", "perplexity")
 
 REFERENCED = ("val", "test")
 """Splits whose answers are compared with a reference."""
@@ -71,13 +74,10 @@ class References:
     names: bool = False
 
     @property
-    def scores(self) -> tuple[str, ...]:
+    def scores(self) -> Mapping[str, Direction]:
         """What answers of this kind are scored by, the task's own score first."""
-        if self.names:
-            return OF_NAMES
-        if self.language:
-            return ("bleu", "chrf", "exact_match", "perplexity")
-        return ("exact_match", "bleu", "chrf", "perplexity")
+        names = OF_NAMES if self.names else OF_LANGUAGE if self.language else OF_SYMBOLS
+        return {name: SCORES[name] for name in names}
 
 
 class Writing:
@@ -108,6 +108,7 @@ class Writing:
         self._tokenizer = Tokenizer.from_str(tokenizer)
         self._longest = max(int(of_split.max()) for of_split in lengths.values())
         self.sizes = {split: len(of_split) for split, of_split in lengths.items()}
+        self.scores = references.scores
         output = Tokens(vocabulary=self._tokenizer.get_vocab_size(), length=self._longest, shared=shared)
         self.signature = Signature(input=read, output=output)
 
@@ -171,13 +172,13 @@ class Writing:
                 detail={"signature": scorer.get_signature().format()},
             )
             for name, scorer in (("bleu", bleu), ("chrf", chrf))
-            if name in self._references.scores
+            if name in self.scores
         ]
         others = [
             Metric(name="exact_match", value=exact, unit="fraction", better="higher", n=n),
             Metric(name="perplexity", value=perplexity, unit="number", better="lower", n=tokens),
         ]
-        return sorted([*of_corpus, *others], key=lambda metric: self._references.scores.index(metric.name))
+        return sorted([*of_corpus, *others], key=lambda metric: list(self.scores).index(metric.name))
 
     def keep(self, predictions: Predictions, split: str) -> dict[str, NDArray[np.generic]]:
         """Of each example `exact`, `loss`, `target_length` in tokens, and the counts that BLEU sums (N, 10).
@@ -192,7 +193,7 @@ class Writing:
             "loss": answers["loss"].double().cpu().numpy(),
             "target_length": self._lengths[split].astype(np.int32),
         }
-        if "bleu" in self._references.scores:
+        if "bleu" in self.scores:
             columns["bleu_statistics"] = self._statistics(texts, split)
         return columns
 

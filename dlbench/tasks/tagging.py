@@ -65,6 +65,7 @@ class Tagging:
     ) -> None:
         self._tokens, self._targets = tokens, targets
         self._device = torch.device("cpu")
+        self.scores = SCORES
         self.sizes = {split: len(sequences) for split, sequences in tokens.items()}
         longest = max(sequences.longest for sequences in tokens.values())
         self.signature = Signature(input=Tokens(vocabulary=vocabulary, length=longest), output=Tags(classes=classes))

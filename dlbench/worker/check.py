@@ -17,7 +17,7 @@ from dlbench.worker.seeds import generator
 
 
 def check(works: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each work: `{"ok": true, parameters, …, flops_per_sample, elements_per_sample, train_size}` or
+    """For each work: `{"ok": true, parameters, …, flops_per_sample, elements_per_sample, train_size, scores}` or
     `{"ok": false, status, reason}`.
 
     Operations and elements are of a forward pass, None where that does not run on the meta device.
@@ -56,4 +56,5 @@ def _check_one(work: Work, tasks: dict[str, Task]) -> dict[str, Any]:
         "flops_per_sample": None if flops is None else flops / samples,
         "elements_per_sample": None if flops is None else elements.count / samples,
         "train_size": task.sizes["train"],
+        "scores": dict(task.scores),
     }

@@ -62,7 +62,6 @@ def test_independent_rounds_are_compared_by_welch() -> None:
     assert p == pytest.approx(known.pvalue)
     assert ratio.ratio == pytest.approx(stats.gmean(ours) / stats.gmean(theirs))
     assert (ratio.low, ratio.high) == pytest.approx((math.exp(interval.low), math.exp(interval.high)))
-    assert (ratio.own, ratio.other) == pytest.approx((stats.gmean(ours), stats.gmean(theirs)))
 
 
 def test_rounds_side_by_side_are_pairs() -> None:
@@ -134,6 +133,7 @@ def test_a_slowdown_is_a_regression_and_a_speed_up_is_not() -> None:
     slower, faster = judged(a, b)["train_throughput", 64], judged(b, a)["train_throughput", 64]
     assert (slower.word, slower.judgement) == ("slower", "regression")
     assert slower.change == pytest.approx(0.8)
+    assert (slower.a, slower.b) == pytest.approx((np.median(SPEEDS), 0.8 * np.median(SPEEDS))), "as everywhere else"
     assert slower.p == pytest.approx(stats.ttest_ind(np.log(SPEEDS), np.log(SPEEDS) + np.log(0.8), equal_var=False)[1])
     assert (faster.word, faster.judgement) == ("faster", "improvement")
 

@@ -103,6 +103,17 @@ def test_sweep_searches_what_a_suite_varies(terminal: Terminal) -> None:
     assert "nothing is searched on vectors: give a `space:`, a `vary:`, or several models." in none.err
 
 
+def test_each_task_is_searched_for_its_own_score_on_its_own_data(terminal: Terminal) -> None:
+    sizes = {"train_size": 64, "val_size": 16, "test_size": 16}
+    search = {"space": {"train.lr": [1e-3, 1e-2]}, "budget": {"trials": 1}, "winners": 0}
+    symbols = terminal.write(tasks=[{"translation": {"dataset": {"reverse": sizes}}}], models=["gru"], search=search)
+    assert "for val_exact_match" in terminal("plan", symbols).out, "BLEU is of language"
+    twice = [{"vectors": {"dataset": {"blobs": {"train_size": size}}}} for size in (64, 128)]
+    terminal("run", terminal.write("twice", tasks=twice, search=search), *QUIET)
+    heads = [json.loads(path.read_text()) for path in (terminal.folder / ".dlbench" / "studies").glob("*/study.json")]
+    assert len({head["digest"] for head in heads}) == len(heads) == 2
+
+
 def test_kill_at_random_moments_then_resume(terminal: Terminal, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = Terminal(tmp_path_factory.mktemp("undisturbed"), terminal.environment)
     search = {**SEARCH, "winners": 0, "budget": {"trials": 6}}

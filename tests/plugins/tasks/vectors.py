@@ -36,6 +36,7 @@ class Vectors:
         self.vectors = {name: torch.from_numpy(split["vectors"]) for name, split in splits.items()}
         self.labels = {name: torch.from_numpy(split["labels"]) for name, split in splits.items()}
         self.sizes = {name: len(labels) for name, labels in self.labels.items()}
+        self.scores = SCORES
         classes = splits["train"]["classes"]
         self.signature = Signature(input=Vector(size=self.vectors["train"].shape[1]), output=Classes(classes=classes))
 
