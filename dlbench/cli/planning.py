@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from dlbench.cli.console import say
 from dlbench.cli.quantities import count, duration
 from dlbench.cli.unreadable import unreadable
-from dlbench.cli.wiring import cache, code, command_line, data_options
+from dlbench.cli.wiring import code, command_line, data_options, describing
 from dlbench.contracts.executors import Executor
 from dlbench.errors import StoreError, UsageError
 from dlbench.executors._warm import Warm
@@ -286,8 +286,7 @@ def planned(flags: Flags, store: Store | None) -> Iterator[Planned]:
     from dlbench.plan.smoke import smoke
 
     options = data_options(flags.mirror, flags.offline or flags.smoke, flags.unofficial)
-    with Warm() as warm:
-        describe = Describer(lambda requests: warm.describe(list(requests)), cache() / "describe")
+    with describing() as (warm, describe):
         suite = load_suite(flags.suite, flags.overrides, describe, sweep=flags.sweep)
         if flags.smoke:
             suite = smoke(suite, describe)

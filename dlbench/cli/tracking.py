@@ -9,7 +9,7 @@ import typer
 from dlbench.cli.console import as_json, complain, say
 from dlbench.cli.options import STORE, Json, Store
 from dlbench.cli.quantities import count
-from dlbench.errors import EnvironmentFault
+from dlbench.errors import EnvironmentFault, UsageError
 
 NO_MLFLOW = "mlflow is not installed; `pip install mlflow` brings it. The store and the report do not need it."
 
@@ -27,7 +27,7 @@ def ui(
     """Open the MLflow UI on the right store: MLFLOW_TRACKING_URI, or mlflow.db in this folder."""
     import os
 
-    from dlbench.store.address import available, tracking_uri
+    from dlbench.store.address import available, database, tracking_uri
     from dlbench.store.ui import ui_address, ui_command, ui_environment, ui_page
 
     uri = tracking_uri(Path.cwd())
@@ -37,6 +37,11 @@ def ui(
         return
     if not available():
         raise EnvironmentFault(NO_MLFLOW)
+    if (file := database(uri)) is not None and not file.exists():
+        raise UsageError(
+            f"{file}: there is no such database yet. `dlbench run SUITE` makes it, `dlbench sync` fills it from a "
+            "store; or call this in the folder of a run, or set MLFLOW_TRACKING_URI."
+        )
     say(f"the MLflow UI on {uri}: {ui_page(f'http://{host}:{port}')} (Ctrl-C ends it)")
     command = ui_command(uri, host, port)
     os.execve(command[0], command, {**os.environ, **ui_environment(uri)})

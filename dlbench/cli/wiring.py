@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dlbench
-from dlbench.errors import UsageError
+from dlbench.cli.console import say
+from dlbench.errors import DlbenchError, UsageError
 from dlbench.schema.base import Json
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def answered(answer: dict[str, Json]) -> dict[str, Json]:
 
 
 def suite_name(store: "Store", suite: str) -> str:
-    """The name of a suite in the store, given as that name or as its file.
+    """The name of a suite in the store, given as that name or as its file; says where the file differs by now.
 
     Raises:
         UsageError: the store knows no such suite.
@@ -67,25 +68,43 @@ def suite_name(store: "Store", suite: str) -> str:
     from dlbench.catalog import did_you_mean
 
     known = store.suites()
-    name = _name_in_file(Path(suite)) if Path(suite).suffix in (".yaml", ".yml") else suite
+    file = Path(suite) if Path(suite).suffix in (".yaml", ".yml") else None
+    name = suite if file is None else _name_in_file(file)
     if name not in known:
         raise UsageError(
             f"the store {store.root} has nothing of a suite {name!r}.{did_you_mean(name, known)} "
             + (f"It has {', '.join(known)}." if known else "It is empty: `dlbench run SUITE` fills it.")
         )
+    if file is not None:
+        _tell_differences(store, name, file)
     return name
 
 
-def _name_in_file(path: Path) -> str:
-    """The `name:` of a suite file; the file may have errors elsewhere."""
+def _tell_differences(store: "Store", name: str, file: Path) -> None:
+    """Say so if a suite was last run otherwise than its file has it: what is shown is what was run."""
+    from dlbench.plan.load import load_suite
+
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: the suite cannot be read: {error.strerror}") from error
-    for line in lines:
-        if line.startswith("name:"):
-            return line.removeprefix("name:").partition("#")[0].strip().strip("'\"")
-    return path.stem
+        then = store.suite(name).model_dump(by_alias=True)
+        with describing() as (_, describe):
+            now = load_suite(file, (), describe).model_dump(by_alias=True)
+    except DlbenchError:
+        return  # a file that has errors by now takes nothing from what was run
+    if differing := [key for key in now if now[key] != then[key]]:
+        say(f"{name}: shown as it was last run; {file} differs in {', '.join(differing)}")
+
+
+def _name_in_file(path: Path) -> str:
+    """The `name:` of a suite file; the suite may have errors elsewhere.
+
+    Raises:
+        SuiteError: there is no such file, or it is not YAML.
+    """
+    from dlbench.plan.document import read_file
+    from dlbench.plan.nodes import Problems
+
+    suite = read_file(path, Problems()).plain()
+    return str(suite.get("name", path.stem)) if isinstance(suite, dict) else path.stem
 
 
 def command_line() -> str:

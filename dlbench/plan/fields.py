@@ -112,7 +112,9 @@ def refuse_vary(spot: Spot, key: str, problems: Problems) -> None:
 
 def check_varied(key: str, item: Spot, problems: Problems) -> None:
     """Note a value that a setting, precision or device cannot have."""
-    if key == "precision":
+    if key == "precision" and item.node.value == "auto":
+        problems.add(item, "`auto` is bf16 or fp32, as the device has it: name those that are to be compared.")
+    elif key == "precision":
         check(Precision, item, problems)
     elif key == "device":
         READERS[key][1](item, problems)

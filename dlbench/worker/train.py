@@ -28,6 +28,8 @@ from dlbench.worker.seeds import generator
 from dlbench.worker.step import TrainStep
 from dlbench.worker.turns import part_size, turns_of
 
+ABSURD = 1e6
+"""A mean loss from which no training comes back: what is right would have to be likelier than e⁻¹⁰⁰⁰⁰⁰⁰."""
 TICK_S = 0.5
 """How often the loop shows a sign of life and looks for `stop`."""
 
@@ -106,7 +108,7 @@ class Training:
         """Train until the budget, the patience or the target ends it, or `stop` appears.
 
         Raises:
-            Diverged: the training loss is not finite at a validation.
+            Diverged: the training loss is not finite at a validation, or beyond `ABSURD`.
         """
         every = self.settings.evaluate_every or self.steps_per_epoch
         best: Best | None = None
@@ -203,9 +205,9 @@ class Training:
         loss = self.take_step.loss_sum.item() / self._batches_seen
         self.take_step.loss_sum.zero_()
         self._batches_seen = 0
-        if not math.isfinite(loss):
+        if not abs(loss) <= ABSURD:  # nor is it where it is not a number
             raise Diverged(
-                f"the training loss was {loss} by step {self.step}: try a lower train.lr, or train.clip_norm"
+                f"the training loss was {loss:.4g} by step {self.step}: try a lower train.lr, or train.clip_norm"
             )
         return loss
 

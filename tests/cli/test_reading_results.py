@@ -11,6 +11,17 @@ from filled import fill
 from terminal import Finished, Terminal
 
 
+def test_a_file_that_differs_from_what_was_run_is_told(finished: Finished) -> None:
+    terminal = finished.terminal
+    file = next(terminal.folder.glob("tiny.yaml"))
+    assert "shown as" not in terminal("results", file).err
+    changed = terminal.folder / "changed.yaml"
+    changed.write_text(file.read_text().replace('"epochs": 1', '"epochs": 9'))
+    said = terminal("results", changed)
+    assert f"tiny: shown as it was last run; {changed} differs in train" in said.err
+    assert "two_layer" in said.out
+
+
 def test_table_has_a_row_for_each_contender(finished: Finished) -> None:
     said = finished.terminal("results", "tiny")
     rows = [line for line in said.out.splitlines() if line.startswith("│")]

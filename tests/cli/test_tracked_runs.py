@@ -125,6 +125,28 @@ def test_sync_of_a_server_that_is_not_there_says_so(finished: Finished) -> None:
     assert "Traceback" not in said.err
 
 
+def test_a_run_in_a_log_says_that_it_waits_for_another(finished: Finished, terminal: Terminal) -> None:
+    assert finished.said.code == 0, "the machine is calibrated, which would wait as well"
+    folder = Path(terminal.environment["TMPDIR"], f"dlbench-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with machine_lock(folder, exclusive=False):
+        suite = terminal.write(seeds=0, cost={"batch_sizes": [8], "rounds": 1, "limit_s": 0.1})
+        waiting = terminal.start("run", suite, "--no-mlflow", "--no-report")
+        assert waiting.stderr is not None
+        while "round 1: waiting until other runs on this machine leave it alone" not in (
+            line := waiting.stderr.readline()
+        ):
+            assert line, waiting.communicate()
+    _, err = waiting.communicate(timeout=PATIENCE_S)
+    assert waiting.returncode == 0, err
+
+
+def test_the_ui_makes_no_empty_database(terminal: Terminal) -> None:
+    said = terminal("ui", code=2)
+    assert "mlflow.db: there is no such database yet. `dlbench run SUITE` makes it" in said.err
+    assert not list(terminal.folder.iterdir())
+
+
 def test_sync_says_that_it_waits_for_a_measurement(again: Terminal) -> None:
     folder = Path(again.environment["TMPDIR"], f"dlbench-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -247,8 +247,8 @@ WRONG = {
     ),
     "precision varied by itself": (
         OK + "vary: {precision: [auto]}\n",
-        "s.yaml:4:20 vary.precision[0]: must be 'fp32', 'tf32', 'bf16', 'fp16', 'bf16_pure', 'fp8', 'fp8_emulated' or "
-        "'int8', not 'auto'.",
+        "s.yaml:4:20 vary.precision[0]: `auto` is bf16 or fp32, as the device has it: name those that are to be "
+        "compared.",
     ),
     "precision that auto never is": (
         OK + "precision: auto\nexclude: [{precision: fp16}]\n",

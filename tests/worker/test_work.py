@@ -89,6 +89,13 @@ def test_a_job_that_cannot_end_well_says_why(do: Do, how: str, status: str) -> N
     assert "\n" not in record.reason
 
 
+def test_a_loss_that_no_training_comes_back_from_is_divergence_although_it_is_finite(do: Do) -> None:
+    record, _ = do(train={"epochs": 3, "batch_size": 32, "lr": 1e6, "optimizer": "sgd", "evaluate_every": 1})
+    assert record.status == "diverged"
+    assert "the training loss was" in (record.reason or "")
+    assert "nan" not in (record.reason or "")
+
+
 def test_the_best_weights_are_scored_unless_the_last_are_asked_for(do: Do) -> None:
     train = {"epochs": 6, "batch_size": 32, "lr": 3.0, "optimizer": "sgd", "momentum": 0.9}  # jumps about
     best, folder = do(train=train)
