@@ -20,6 +20,7 @@ from dlbench.errors import UsageError
 from dlbench.schema.base import Json, Value
 from dlbench.schema.job import Job
 from dlbench.schema.metric import usual_unit
+from dlbench.schema.said import Error, said
 
 STANDARD_ERRORS = 1.96
 """Of a published accuracy, to each side: 95 % of runs on as many other test examples."""
@@ -247,17 +248,15 @@ def _made(
     except ValidationError as error:
         for each in error.errors():
             where = ".".join(map(str, each["loc"])).replace("figure", figure)
-            problems.append(f"{spot}: {_in_words(where, each['type'], each['msg'], each['input'], kind)}")
+            wrong = {"loc": [where] if where else [], "type": each["type"], "message": each["msg"]}
+            problems.append(f"{spot}: {_in_words(wrong, where, each['input'], kind)}")
         return []
 
 
-def _in_words(where: str, type: str, message: str, given: Json, kind: type[Value]) -> str:
-    """An error of pydantic in plain words."""
-    if type == "missing":
-        return f"needs {where!r}"
-    if type == "extra_forbidden":
+def _in_words(wrong: Error, where: str, given: Json, kind: type[Value]) -> str:
+    """An error of pydantic in plain words, with the key, and the value where that is short."""
+    if wrong["type"] == "extra_forbidden":
         return f"there is no key {where!r}.{did_you_mean(where, kind.model_fields)}"
-    if type == "value_error":
-        return message.removeprefix("Value error, ")
-    plain = message.replace("Input should be", "must be").replace("a valid tuple", "a list")
-    return f"{where}: {plain.replace('a valid integer', 'a whole number').replace('a valid ', 'a ')}, not {given!r}"
+    if wrong["type"] in ("missing", "value_error"):
+        return said(wrong)
+    return f"{where}: {said(wrong)}, not {given!r}"

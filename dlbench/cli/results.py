@@ -6,6 +6,7 @@ import typer
 
 from dlbench.cli.console import as_json_list, inert, out, say, warn
 from dlbench.cli.options import STORE, Json, Store, Suite
+from dlbench.cli.quantities import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +58,7 @@ def results(
         console.print(study_line(study))
     missing = sum(result.status == "missing" for result in found.results)
     if missing:
-        say(f"{missing} jobs have not run yet: dlbench run goes on with them")
+        say(f"{count(missing, 'job')} not run yet: `dlbench run` goes on")
 
 
 def joined(result: "Result", suite: str) -> dict[str, object]:

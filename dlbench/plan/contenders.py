@@ -17,6 +17,7 @@ from dlbench.plan.words import validate
 from dlbench.schema.base import Json
 from dlbench.schema.data import DataCopy
 from dlbench.schema.job import DatasetRef, ModelRef, TaskRef
+from dlbench.schema.said import clauses
 from dlbench.schema.suite import DatasetEntry, ModelEntry, Suite, TaskEntry
 from dlbench.schema.train import TrainSettings
 
@@ -188,7 +189,7 @@ class Resolver:
     def _train_settings(self, point: Point) -> TrainSettings:
         settings, errors = validate(TrainSettings, self._train(point))
         if errors:
-            raise Impossible(_what(errors), f"{self.suite.name}: {_label(point.model, point.combination)}: train")
+            raise Impossible(clauses(errors), f"{self.suite.name}: {_label(point.model, point.combination)}: train")
         assert isinstance(settings, TrainSettings)
         return settings
 
@@ -221,7 +222,7 @@ class Resolver:
     def _complete(self, point: Point, answer: dict[str, Json]) -> dict[str, Json]:
         if answer.get("errors"):
             which = f"{self.suite.name}: {_label(point.model, point.combination)}"
-            raise Impossible(_what(answer["errors"]), which, "`exclude:` leaves such combinations out.")
+            raise Impossible(clauses(answer["errors"]), which, "`exclude:` leaves such combinations out.")
         params: dict[str, Json] = answer["params"]
         return params
 
@@ -290,14 +291,6 @@ class Resolver:
         wanted = {"model", *phases}
         used = {name: m["revision"] for name, m in modules.items() if wanted & set(m["phases"])}
         return {name: [revision, self._outside("meters", name)] for name, revision in used.items()}
-
-
-def _what(errors: Sequence[Mapping[str, Json]]) -> str:
-    """What is wrong with parameters, in a clause."""
-    parts = [
-        f"{'.'.join(map(str, e['loc']))} {str(e['message']).removeprefix('Value error, ')}".strip() for e in errors
-    ]
-    return "; ".join(parts)
 
 
 def _below(combination: Mapping[str, Json], prefix: str) -> dict[str, Json]:

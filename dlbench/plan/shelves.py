@@ -12,8 +12,9 @@ from dlbench.plan.ask import Ask
 from dlbench.plan.entries import ReadDataset, ReadModel, ReadTask
 from dlbench.plan.grammar import ReadSuite
 from dlbench.plan.nodes import Problems, Spot
-from dlbench.plan.words import Error, tell, unknown_key
+from dlbench.plan.words import tell, unknown_key
 from dlbench.schema.base import Json
+from dlbench.schema.said import Error
 from dlbench.schema.suite import DatasetEntry, ModelEntry, TaskEntry
 
 Use = ReadTask | ReadDataset | ReadModel

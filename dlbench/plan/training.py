@@ -8,8 +8,9 @@ from dlbench.plan.entries import ReadModel, ReadTask
 from dlbench.plan.grammar import ReadSuite
 from dlbench.plan.merge import over
 from dlbench.plan.nodes import Problems
-from dlbench.plan.words import Error, tell, validate
+from dlbench.plan.words import tell, validate
 from dlbench.schema.base import Json
+from dlbench.schema.said import Error
 from dlbench.schema.train import TrainSettings
 
 

@@ -1,7 +1,7 @@
-"""Errors of pydantic in the words of someone who wrote a suite and has never heard of pydantic."""
+"""What is wrong with a suite, at its place, in the words of someone who has never heard of pydantic."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,23 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from dlbench.catalog import did_you_mean
 from dlbench.plan.nodes import Problems, Spot
 from dlbench.schema.base import Json
-
-_EXPECTED = {
-    "int": "a whole number",
-    "float": "a number",
-    "finite": "a finite number",
-    "bool": "true or false",
-    "string": "text",
-    "list": "a list",
-    "tuple": "a list",
-    "set": "a list",
-    "dict": "a mapping (`key: value`)",
-    "model": "a mapping (`key: value`)",
-}
-_PLAINER = {"greater than or equal to": "at least", "less than or equal to": "at most", "greater than": "more than"}
-
-Error = Mapping[str, Json]
-"""One error of pydantic: `{"loc": keys, "message": …, "type": …}`."""
+from dlbench.schema.said import Error, said
 
 _LONGEST = 60  # characters of a value that a message repeats
 
@@ -119,12 +103,12 @@ def tell(
     """
     wanted: dict[str, tuple[Spot, list[str]]] = {}
     for error in errors:
-        loc, kind, message = tuple(error["loc"]), str(error["type"]), str(error["message"])
-        if kind == "extra_forbidden" and loc:
+        loc = tuple(error["loc"])
+        if error["type"] == "extra_forbidden" and loc:
             unknown_key(problems, spot.at(*loc[:-1]), str(loc[-1]), known if len(loc) == 1 else (), lead)
             continue
         at = spot.at(*loc)
-        text = _said(kind, message, loc)
+        text = said(error)
         wanted.setdefault(at.path, (at, []))
         if text not in wanted[at.path][1]:
             wanted[at.path][1].append(text)
@@ -137,22 +121,6 @@ def tell(
         for text in texts:
             if not text.startswith("must "):
                 problems.add(at, f"{prefix}{text.rstrip('.')}.")
-
-
-def _said(kind: str, message: str, loc: Sequence[str | int]) -> str:
-    base, _, reason = kind.partition("_")
-    if kind == "missing":
-        return f"needs {loc[-1]!r}" if loc else "is missing"
-    if reason in ("type", "parsing", "from_float", "number", "parsing_size", "attributes_type") and base in _EXPECTED:
-        return f"must be {_EXPECTED[base]}"
-    if kind in ("value_error", "assertion_error"):
-        return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if kind in ("too_short", "too_long"):
-        return re.sub(r"^\S+ should have (.*?) after validation.*", r"needs \1", message)
-    message = re.sub(r"^(Input|String|Value) should ", "must ", message)
-    for clumsy, plain in _PLAINER.items():
-        message = message.replace(clumsy, plain)
-    return message
 
 
 def _near(texts: Sequence[str], given: Json) -> str:

@@ -116,7 +116,7 @@ def _facts(results: Results) -> tuple[tuple[str, str], ...]:
         facts.append(("Contenders", str(len(results.series))))
     if results.studies:
         tried = sum(len(study.distinct) for study in results.studies)
-        facts.append(("Studies", f"{len(results.studies)} of {tried:,} candidates"))
+        facts.append(("Studies", f"{len(results.studies)} ({tried:,} candidate{'' if tried == 1 else 's'})"))
     seeds = {result.entry.job.seed for result in results.compared if result.entry.job.seed is not None}
     if seeds:
         facts.append(("Seeds", str(len(seeds))))

@@ -85,6 +85,12 @@ def _legend(shown: Sequence[str]) -> Spec:
     return {"title": None, "orient": "top", "values": list(shown), "symbolOpacity": 1}
 
 
+def ends(mean: float, margin: float | None, unit: str) -> dict[str, float]:
+    """`low` and `high` of an interval; of a share only what a share can be, lest few seeds squeeze all else."""
+    low, high = mean - (margin or 0.0), mean + (margin or 0.0)
+    return {"low": max(low, 0.0), "high": min(high, 1.0)} if unit == "fraction" else {"low": low, "high": high}
+
+
 def measure(field: str, title: str, format: str, *, log: bool = False, zero: bool = False) -> Spec:
     """A quantitative axis with the labels of a `dlbench.schema.blocks.Format`."""
     axis: Spec = {"title": title, "tickCount": 6, **_axis_labels(format)}

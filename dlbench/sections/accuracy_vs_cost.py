@@ -153,7 +153,6 @@ def _row(arena: Arena, contender: Contender, axis: Axis, size: int) -> dict[str,
     cost = summarise_rounds(list(contender.rounds(axis.metric, size).values()))
     if score is None or cost is None or cost.median <= 0 or contender.emulated:
         return None
-    margin = score.margin or 0.0
     return {
         "model": contender.name,
         "cost": cost.median,
@@ -161,8 +160,7 @@ def _row(arena: Arena, contender: Contender, axis: Axis, size: int) -> dict[str,
         "cost_low": cost.median if cost.low is None else cost.low,
         "cost_high": cost.median if cost.high is None else cost.high,
         "score": score.mean,
-        "low": score.mean - margin,
-        "high": score.mean + margin,
+        **_charts.ends(score.mean, score.margin, arena.score.unit if arena.score else ""),
         "n": score.n,
     }
 

@@ -68,7 +68,8 @@ def build(results: Results) -> Section | None:
 
 
 def _caption(count: int) -> str:
-    return f"Test score, paired over common seeds; p is corrected over all {count} comparisons of this report."
+    corrected = "" if count == 1 else f"; p is corrected over all {count} comparisons of this report"
+    return f"Test score, paired over common seeds{corrected}."
 
 
 def _row(comparison: Comparison) -> tuple[Cell | str, ...]:

@@ -209,14 +209,12 @@ def _scores(results: Results, arena: Arena) -> Figure | None:
         if summary is None:
             continue
         shown.append(contender.name)
-        margin = summary.margin or 0.0
         rows += [{"model": contender.name, "seed": seed, "score": value} for seed, value in values.items()]
         rows.append(
             {
                 "model": contender.name,
                 "mean": summary.mean,
-                "low": summary.mean - margin,
-                "high": summary.mean + margin,
+                **_charts.ends(summary.mean, summary.margin, arena.score.unit),
                 "n": summary.n,
             }
         )

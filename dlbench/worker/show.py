@@ -9,6 +9,7 @@ from dlbench.catalog import Catalog
 from dlbench.errors import UsageError
 from dlbench.meters.flops import forward_flops
 from dlbench.meters.parameters import count
+from dlbench.schema.said import clauses
 from dlbench.schema.signature import Image, Pair, Signature, Tokens, Vector
 from dlbench.worker.params import check_params
 
@@ -33,7 +34,7 @@ def show_model(
         raise UsageError(f"model {name!r} has no preset {preset!r}; it has {', '.join(module.PRESETS) or 'none'}")
     checked = check_params(catalog, "models", name, preset, params)
     if checked["errors"]:
-        raise UsageError("; ".join(map(_told, checked["errors"])))
+        raise UsageError(clauses(checked["errors"]))
     signature = signature or module.signature(preset)
     if not module.accepts(signature):
         raise UsageError(f"model {name!r} is not made for {signature}")
@@ -50,12 +51,6 @@ def show_model(
         "params": checked["params"],
         "presets": sorted(module.PRESETS),
     }
-
-
-def _told(problem: Mapping[str, Any]) -> str:
-    """Where, unless it is the parameters as a whole, and what."""
-    where = [".".join(map(str, problem["loc"]))] if problem["loc"] else []
-    return ": ".join([*where, problem["message"].removeprefix("Value error, ")])
 
 
 def example_batch(signature: Signature) -> dict[str, torch.Tensor]:

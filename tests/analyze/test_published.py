@@ -156,7 +156,7 @@ def toml(value: Any) -> str:
             [
                 "[[counts]] 1 (mlp): needs 'convention'",
                 "[[counts]] 1 (mlp): presets.a: must be a whole number, not 'many'",
-                "[[counts]] 1 (mlp): presets.b: must be greater than 0, not 0",
+                "[[counts]] 1 (mlp): presets.b: must be more than 0, not 0",
             ],
         ),
         ([("counts", {"parameters": 3, "source": "s", "convention": "c"})], ["[[counts]] 1: needs 'model'"]),

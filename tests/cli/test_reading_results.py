@@ -65,7 +65,7 @@ def test_what_has_not_run_yet_is_counted(terminal: Terminal) -> None:
     suite = terminal.write(seeds=4)
     fill(terminal.folder / suite, terminal.folder / ".dlbench", status=lambda e: "ok" if e.job.seed == 0 else None)
     said = terminal("results", "tiny")
-    assert "3 jobs have not run yet" in said.err
+    assert "3 jobs not run yet" in said.err
     assert "parameters" not in said.out  # only cost jobs count them
     assert "baseline" not in said.out.splitlines()[-2]  # there is nothing to compare it with
     assert [record["seed"] for record in terminal.records()] == [0]
