@@ -106,6 +106,15 @@ class Catalog:
         return _load_file(shelf, found)
 
 
+NEEDED = {
+    "models": ("REVISION", "Params", "accepts", "build"),
+    "tasks": ("REVISION", "Params", "DATASETS", "SCORES", "outline", "build"),
+    "datasets": ("REVISION", "Params", "TASKS"),
+    "meters": ("REVISION", "PHASES", "CLOCKED", "build"),
+}
+"""Shelf → what every file on it must define (`dlbench.contracts`)."""
+
+
 @cache
 def installed() -> tuple[EntryPoint, ...]:
     """What installed packages add; looking through them takes 10 ms, and they do not change while we run."""
@@ -128,6 +137,10 @@ def _load_file(shelf: str, path: Path) -> ModuleType:
     except Exception as error:
         del sys.modules[module_name]
         raise UsageError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
+    needed = NEEDED.get(shelf, ())
+    if missing := [name for name in needed if not hasattr(module, name)]:
+        del sys.modules[module_name]
+        raise UsageError(f"{path}: has no {' and no '.join(missing)}; a file in {shelf}/ needs {', '.join(needed)}")
     return module
 
 

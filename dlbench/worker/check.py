@@ -10,6 +10,7 @@ from dlbench.contracts.tasks import Task
 from dlbench.errors import DlbenchError, Unsupported
 from dlbench.meters.flops import forward_flops
 from dlbench.schema.job import Work
+from dlbench.schema.signature import Classes, Signature, Tags, Tokens
 from dlbench.worker.build import Bench, build_task, pick_device
 from dlbench.worker.elements import Elements
 from dlbench.worker.precision import Precision
@@ -46,9 +47,14 @@ def _check_one(work: Work, tasks: dict[str, Task]) -> dict[str, Any]:
     batch = next(task.batches("train", min(job.train.batch_size, task.sizes["train"]), generator(0, "check")))
     flops, samples = None, 1
     elements = Elements()
+    outputs: list[Any] = []
+    watching = model.register_forward_hook(lambda module, inputs, output: outputs.append(output))
     # a plugin's forward pass can raise anything on the meta device; only an estimate is lost
     with suppress(Exception), elements:
         flops, samples = forward_flops(model, [batch])
+    watching.remove()
+    if outputs and (wrong := _misshapen(outputs[0], task.signature)) is not None:
+        return {"ok": False, "status": "failed", "reason": wrong}
     return {
         "ok": True,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -58,3 +64,16 @@ def _check_one(work: Work, tasks: dict[str, Task]) -> dict[str, Any]:
         "train_size": task.sizes["train"],
         "scores": dict(task.scores),
     }
+
+
+def _misshapen(output: Any, signature: Signature) -> str | None:
+    """Why a model's output is not what a task can score; None if it may be."""
+    wanted = signature.output
+    if not isinstance(output, torch.Tensor) or not isinstance(wanted, Classes | Tags | Tokens):
+        return None
+    width = wanted.vocabulary if isinstance(wanted, Tokens) else wanted.classes
+    dimensions = ("batch", "classes") if isinstance(wanted, Classes) else ("batch", "tokens", "classes")
+    if output.dim() == len(dimensions) and output.shape[-1] == width:
+        return None
+    shape = " × ".join(map(str, output.shape))
+    return f"its forward pass gives {shape} numbers, where {' × '.join(dimensions)} are asked for, {width} classes"
