@@ -69,7 +69,5 @@ def test_logits_of_another_shape_are_refused(
 def test_a_file_that_lacks_what_its_shelf_needs_is_told_so(tmp_path: Path) -> None:
     file = tmp_path / "half.py"
     file.write_text('"""Half a model."""\nREVISION = 1\n')
-    with pytest.raises(
-        UsageError, match=r"half.py: has no Params and no accepts and no build; a file in"
-    ):
+    with pytest.raises(UsageError, match=r"half.py: has no Params and no accepts and no build; a file in"):
         Catalog({"models": (str(file),)}).load("models", "half")
