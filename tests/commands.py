@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -96,10 +97,9 @@ class Popen(subprocess.Popen[Any]):
 def _boot(arguments: list[str], kept: Sequence[int]) -> NoReturn:
     """In the fork, which has its streams and its session: become what a new Python would be."""
     try:
-        for fd in map(int, os.listdir("/proc/self/fd")):
-            if fd > 2 and fd not in kept:
-                with suppress(OSError):
-                    os.close(fd)
+        ends = [2, *sorted(kept), os.sysconf("SC_OPEN_MAX")]
+        for before, behind in pairwise(ends):
+            os.closerange(before + 1, behind)
         signal.set_wakeup_fd(-1)
         for number in signal.Signals:
             if callable(signal.getsignal(number)):
