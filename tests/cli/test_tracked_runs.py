@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -103,14 +104,24 @@ def test_silent_server_is_not_waited_for_and_sync_brings_all(
     assert [job for (job,) in jobs].count(record["id"]) == 1
 
 
+def read_until(text: str, command: subprocess.Popen[str]) -> None:
+    """Read what a command complains of up to a line with that text; one that never says it is killed."""
+    patience = threading.Timer(PATIENCE_S, command.kill)
+    patience.start()
+    assert command.stderr is not None
+    try:
+        while text not in (line := command.stderr.readline()):
+            assert line, f"it never said {text!r}"
+    finally:
+        patience.cancel()
+
+
 def test_ctrl_c_while_mlflow_is_waited_for_leaves_the_rest_to_sync(finished: Finished, terminal: Terminal) -> None:
     shutil.copy(finished.terminal.folder / "mlflow.db", terminal.folder / "mlflow.db")
     with closing(sqlite3.connect(terminal.folder / "mlflow.db", isolation_level=None)) as somebody_else:
         somebody_else.execute("begin exclusive")
         run = terminal.start("run", terminal.write(), "--no-report")
-        assert run.stderr is not None
-        while "waiting for MLflow to take 2 runs" not in (line := run.stderr.readline()):
-            assert line, run.communicate()
+        read_until("waiting for MLflow to take 2 runs", run)
         os.killpg(run.pid, signal.SIGINT)
         _, err = run.communicate(timeout=PATIENCE_S)
     assert (run.returncode, err) == (130, "interrupted while MLflow took runs; `dlbench sync` brings the rest in\n")
@@ -132,11 +143,7 @@ def test_a_run_in_a_log_says_that_it_waits_for_another(finished: Finished, termi
     with machine_lock(folder, exclusive=False):
         suite = terminal.write(seeds=0, cost={"batch_sizes": [8], "rounds": 1, "limit_s": 0.1})
         waiting = terminal.start("run", suite, "--no-mlflow", "--no-report")
-        assert waiting.stderr is not None
-        while "round 1: waiting until other runs on this machine leave it alone" not in (
-            line := waiting.stderr.readline()
-        ):
-            assert line, waiting.communicate()
+        read_until("round 1: waiting until other runs on this machine leave it alone", waiting)
     _, err = waiting.communicate(timeout=PATIENCE_S)
     assert waiting.returncode == 0, err
 
@@ -152,8 +159,7 @@ def test_sync_says_that_it_waits_for_a_measurement(again: Terminal) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     with machine_lock(folder, exclusive=True):
         waiting = again.start("sync")
-        assert waiting.stderr is not None
-        assert waiting.stderr.readline() == "waiting until no measurement runs here\n"
+        read_until("waiting until no measurement runs here", waiting)
     _, err = waiting.communicate(timeout=PATIENCE_S)
     assert waiting.returncode == 0
     assert "waiting" not in err
