@@ -325,7 +325,8 @@ class Loop:
         )
 
     def _start(self, entry: Entry) -> None:
-        jobdir = self._keep.new_attempt(self._work(entry))
+        work = self._work(entry)
+        jobdir = self._keep.new_attempt(work)
         job = entry.job
         on_gpu = job.device.startswith("cuda")
         devices = self._devices(entry) if on_gpu else ()
@@ -337,7 +338,7 @@ class Loop:
             threads=job.threads,
             exclusive=job.exclusive,
             devices=devices if narrow else (),
-            asks=entry.study is not None and job.kind == "train",
+            asks=work.asks,
         )
         self._executor.start(jobdir.path, resources)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from dlbench.analyze.compare import Ratio
 from dlbench.analyze.contenders import Arena, Contender
-from dlbench.analyze.quantities import listed, significant
+from dlbench.analyze.quantities import listed, significant, titled
 from dlbench.analyze.summary import MedianSummary, summarise_rounds
 from dlbench.schema.blocks import Block, Cell, Heading, Text, Tone
 from dlbench.schema.record import Result
@@ -119,7 +119,3 @@ def missing(contenders: Sequence[Contender], names: dict[str, str]) -> list[Bloc
         of = "" if len(concerned) == len(measured) else f" of {listed(concerned)}"
         lines.append(f"{titled(listed(list(dict.fromkeys(found))))}{of}: {reason.rstrip('.')}")
     return [Text(text=f"Not measured. {'. '.join(lines)}.", level="note")] if lines else []
-
-
-def titled(text: str) -> str:
-    return text[:1].upper() + text[1:]
