@@ -13,7 +13,7 @@ from dlbench.analyze.contenders import Arena, Contender
 from dlbench.analyze.cost_effects import cost_keys
 from dlbench.analyze.effect_sentences import effect_sentences
 from dlbench.analyze.largest import Largest
-from dlbench.analyze.quantities import SPEEDS, listed, quantity, share, times
+from dlbench.analyze.quantities import SPEEDS, listed, quantity, share, times, titled
 from dlbench.analyze.results import Results
 from dlbench.analyze.summary import summarise_rounds
 from dlbench.analyze.varied import entry_of
@@ -56,7 +56,7 @@ def cost_verdict(results: Results, arena: Arena) -> CostVerdict:
         sentences = [f"costs {'of one contender alone are known' if one else 'cannot be compared on equal rounds'}"]
     sentences[0] = f"On {arena.title}, {sentences[0]}"
     decided = any(told for _, told in varied) or any(ranking.decided for ranking in ranked)
-    text = " ".join(f"{_capital(sentence)}." for sentence in sentences)
+    text = " ".join(f"{titled(sentence)}." for sentence in sentences)
     return CostVerdict(text, (*_unmeasured(arena), *_unequal(arena, ranked), *_unsearched(arena)), decided)
 
 
@@ -239,7 +239,3 @@ def _unequal(arena: Arena, rankings: Sequence[_Ranking]) -> tuple[str, ...]:
             elif most and len(found) < most and any(result.status == "ok" for result in contender.cost):
                 out.setdefault(contender.name, f"{len(found)} of {most} rounds at batch {ranking.size:,}")
     return (f"Not ranked: {listed([f'{name} ({why})' for name, why in out.items()])}.",) if out else ()
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
